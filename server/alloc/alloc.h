@@ -1,0 +1,122 @@
+/*
+ * Memory for objects: arenas, pools, blocks, and large objects.
+ *
+ *   arena    HD_ARENA_BYTES, mapped and aligned as one; a header, then granules
+ *            of 4 KiB of which pools and runs are made. The fullest arenas are
+ *            used first, so that others drain; an empty one goes back to the
+ *            system, but for a small reserve.
+ *   pool     HD_POOL_BYTES of one size class: used (some blocks free), full or
+ *            empty. Blocks are handed out from a bump pointer first and then from
+ *            a free list, so that a block is not touched before it is needed.
+ *   block    of a size class: every 16 bytes up to 512, then eight classes for
+ *            each doubling (at most 12.5% waste) up to HD_MEDIUM_MAX_BYTES, cut
+ *            from pools of several granules; runs of whole granules up to
+ *            HD_LARGE_MIN_BYTES.
+ *   large    from HD_LARGE_MIN_BYTES on, mapped by itself, resized by remapping.
+ *
+ * Arenas and large objects begin with the same kind of header at a multiple of
+ * HD_ARENA_BYTES, so an address alone tells what it belongs to.
+ *
+ * Mapped bytes are charged to the budget before they are asked of the system.
+ * Single-threaded; no function recurses; costs are O(1) except where said.
+ */
+#ifndef HEAPD_ALLOC_ALLOC_H
+#define HEAPD_ALLOC_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/account.h"
+#include "common/error.h"
+#include "os/os.h"
+
+#ifdef HEAPD_ARENA_KIB
+#define HD_ARENA_BYTES ((size_t)HEAPD_ARENA_KIB << 10)
+#else
+#define HD_ARENA_BYTES ((size_t)1 << 20) /* 1 MiB; the build option HEAPD_ARENA_KIB makes it 256 or, for tests, 64 KiB */
+#endif
+#ifdef HEAPD_POOL_KIB
+#define HD_POOL_BYTES ((size_t)HEAPD_POOL_KIB << 10)
+#else
+#define HD_POOL_BYTES ((size_t)16 << 10) /* HEAPD_POOL_KIB: 16 or 4 */
+#endif
+#define HD_SMALL_MAX_BYTES 512
+
+struct hd_alloc;
+
+struct hd_alloc_config {
+    size_t reserve_arena_count;  /* empty arenas to keep; 2 is usual */
+    size_t preallocate_bytes;    /* mapped at init and kept */
+    bool huge_pages;
+    bool (*fault)(void *context); /* tests: true makes an allocation fail; NULL otherwise */
+    void *fault_context;
+};
+
+struct hd_alloc_stats {
+    uint64_t live_bytes;       /* of blocks handed out, rounded to their class */
+    uint64_t live_count;
+    uint64_t mapped_bytes;     /* arenas and large objects */
+    uint64_t arena_count;
+    uint64_t arena_free_count; /* of these, wholly empty */
+    uint64_t pool_used_count;
+    uint64_t pool_full_count;
+    uint64_t pool_empty_count; /* granules of arenas that belong to no pool, in pools */
+    uint64_t large_count;
+    uint64_t large_bytes;
+    uint64_t arenas_mapped_count;   /* ever */
+    uint64_t arenas_released_count; /* ever */
+    uint64_t allocations_count;     /* ever */
+};
+
+/* One row for each size class: what the pools of it hold. */
+struct hd_alloc_class_stats {
+    uint32_t block_bytes;
+    uint32_t blocks_per_pool;
+    uint64_t pool_used_count;
+    uint64_t pool_full_count;
+    uint64_t live_count;
+};
+
+/*
+ * Bookkeeping (none beside the arenas' own headers) is counted in. The budget is
+ * borrowed until free. HD_ENOMEM.
+ */
+int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct hd_allocator *allocator,
+                 const struct hd_alloc_config *config, struct hd_alloc **out) HD_MUST_USE;
+/* Unmaps everything, live blocks included. Takes NULL. */
+void hd_alloc_free(struct hd_alloc *alloc);
+
+/* The capacity that a request of `bytes` gets: pure, monotonic, >= bytes. bytes >= 1. */
+size_t hd_alloc_round(size_t bytes);
+
+/*
+ * A block of at least `bytes` (>= 1), aligned to 16, contents undefined. NULL
+ * when budget or system refuse; nothing has changed then.
+ */
+void *hd_alloc_get(struct hd_alloc *alloc, size_t bytes);
+/* Gives a block back. */
+void hd_alloc_put(struct hd_alloc *alloc, void *block);
+/*
+ * Resizes, perhaps elsewhere; the contents up to the smaller size are kept. For
+ * large objects the cost does not depend on their size. NULL: unchanged.
+ */
+void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes);
+/* The capacity of a block, as hd_alloc_round of what it was asked for. */
+size_t hd_alloc_usable(const void *block);
+bool hd_alloc_is_large(const void *block);
+
+/* Gives all empty arenas back, the reserve too. Returns the bytes. O(empty arenas). */
+size_t hd_alloc_trim(struct hd_alloc *alloc);
+
+void hd_alloc_stats(const struct hd_alloc *alloc, struct hd_alloc_stats *out);
+/* Number of size classes; `out` (may be NULL) takes that many rows. */
+size_t hd_alloc_class_stats(const struct hd_alloc *alloc, struct hd_alloc_class_stats *out);
+
+/*
+ * Checks every invariant of every arena, pool and list; O(heap). Returns NULL if
+ * all hold, else the name of one that does not.
+ */
+const char *hd_alloc_check(const struct hd_alloc *alloc);
+
+#endif

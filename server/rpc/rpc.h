@@ -1,0 +1,89 @@
+/*
+ * Requests: decode, run on the session, encode. Bytes in, bytes out; no I/O.
+ *
+ * The layer above owns sockets and the loop. It gives received bytes to
+ * hd_rpc_receive, sends what hd_rpc_output shows, and calls hd_rpc_run while
+ * there is work that goes on in slices. Nothing here calls back: connections
+ * that got output without having been given input are taken from
+ * hd_rpc_next_ready.
+ */
+#ifndef HEAPD_RPC_RPC_H
+#define HEAPD_RPC_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/allocator.h"
+#include "common/error.h"
+#include "heap/heap.h"
+#include "os/os.h"
+
+struct hd_rpc_server;
+struct hd_rpc_connection;
+
+struct hd_rpc_config {
+    uint32_t max_frame_bytes;    /* of a body; at most HD_FRAME_MAX_BODY_BYTES */
+    uint32_t max_slots;          /* per session */
+    uint32_t max_connections;
+    uint32_t max_parked;         /* waiting requests per session */
+    size_t output_high_bytes;    /* above: no further request of this connection starts */
+};
+
+/* Who is at the other end, as the kernel says. */
+struct hd_rpc_peer {
+    uint64_t pid; /* 0: unknown */
+    uint64_t uid; /* UINT64_MAX: unknown */
+    bool admin;   /* may use the Admin service */
+};
+
+/* heap and os are borrowed until free. HD_ENOMEM. */
+int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct hd_rpc_config *config,
+                      struct hd_rpc_server **out) HD_MUST_USE;
+/* Every connection must be closed before. Takes NULL. */
+void hd_rpc_server_free(struct hd_rpc_server *server);
+/* The daemon's bookkeeping allocator, for the layer above. Lend until the server is freed. */
+const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server);
+
+/* HD_ENOMEM or HD_ELIMIT. `owner` is what hd_rpc_connection_owner gives back. */
+int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer *peer, void *owner,
+                          struct hd_rpc_connection **out) HD_MUST_USE;
+/* The session ends; all that it held is released (in slices, by hd_rpc_run). Takes NULL. */
+void hd_rpc_connection_close(struct hd_rpc_connection *connection);
+void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection);
+
+/*
+ * Takes the whole frames at the front of `bytes` and runs their requests in
+ * order, until the bytes, the turn's work or the room for output are used up.
+ * Returns how many bytes were taken; what is left is to be given again, first
+ * thing, when more has arrived, output has drained, or hd_rpc_connection_wants
+ * says so.
+ */
+size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
+
+/* How many bytes a frame that begins at `bytes` takes in all, 0 if that cannot be known yet; for sizing input. */
+size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
+
+/* What is to be sent; lent until the next call for this connection. */
+const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t *count);
+/* `count` of these bytes are on their way. */
+void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
+/* May input be read and given? False while output is above its mark. */
+bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection);
+/* Close it once the output is sent: goodbye, a broken stream, killed. */
+bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection);
+
+/*
+ * Goes on with what continues in slices, for about work_units; deadlines that
+ * have passed end first. True if more is left: call again after the sockets.
+ */
+bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units);
+/* When hd_rpc_run has to be called even without input (os->now_ns); UINT64_MAX: never. */
+uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server);
+/* A connection that has output, is over, or wants input again since it was last taken from here; NULL: none. */
+struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server);
+
+/* An admin asked for the end. */
+bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server);
+
+#endif
