@@ -32,9 +32,10 @@ static void compact(struct hd_buffer *buffer)
 static int grow(struct hd_buffer *buffer, size_t needed_bytes)
 {
     size_t capacity = buffer->capacity_bytes ? buffer->capacity_bytes : HD_BUFFER_MIN_BYTES;
-    while (capacity < needed_bytes)
+    /* Halving the need instead of doubling past it: with a huge limit the double may not fit a size_t. */
+    while (capacity < needed_bytes && capacity <= buffer->limit_bytes / 2)
         capacity *= 2;
-    if (capacity > buffer->limit_bytes)
+    if (capacity < needed_bytes || capacity > buffer->limit_bytes)
         capacity = buffer->limit_bytes;
     uint8_t *data = hd_allocator_resize(buffer->allocator, buffer->data, buffer->capacity_bytes, capacity);
     if (!data)
@@ -55,13 +56,14 @@ int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out)
         bool at_limit = buffer->capacity_bytes == buffer->limit_bytes;
         if (!roomy && !at_limit) {
             size_t wanted = readable + bytes;
-            int error = grow(buffer, wanted > buffer->capacity_bytes ? wanted : buffer->capacity_bytes + 1);
-            if (error)
+            bool fits = wanted <= buffer->capacity_bytes;
+            int error = grow(buffer, fits ? buffer->capacity_bytes + 1 : wanted);
+            if (error && !fits)
                 return error;
         }
         compact(buffer);
     }
-    *out = buffer->data + buffer->end;
+    *out = buffer->data ? buffer->data + buffer->end : NULL;
     return 0;
 }
 

@@ -37,9 +37,10 @@ static inline size_t hd_buffer_readable(const struct hd_buffer *buffer)
     return buffer->end - buffer->start;
 }
 
+/* The first readable byte; NULL while there is no memory, for which even adding 0 would be undefined. */
 static inline uint8_t *hd_buffer_head(const struct hd_buffer *buffer)
 {
-    return buffer->data + buffer->start;
+    return buffer->data ? buffer->data + buffer->start : NULL;
 }
 
 /*

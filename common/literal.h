@@ -51,8 +51,8 @@ struct hd_node {
         struct {
             const uint8_t *data; /* lend: as long as the columns */
             size_t size;
-        } bytes;         /* big int, str, bytes */
-        uint64_t count;  /* list, tuple, set: nodes; dict, instance: pairs */
+        } bytes;        /* big int, str, bytes */
+        uint64_t count; /* list, tuple, set: nodes; dict, instance: pairs */
         uint64_t handle;
         uint64_t shared; /* the number of an earlier container */
     };
@@ -80,9 +80,18 @@ struct hd_columns {
 
 struct hd_literal_reader {
     struct hd_columns left; /* what was not read yet */
+    size_t promised;        /* nodes that counts have promised and that were not read yet; <= left.kind_count */
+    bool part;              /* promised is not kept */
 };
 
+/* For a whole literal. The columns' arrays are borrowed for as long as it is read. */
 void hd_literal_reader_init(struct hd_literal_reader *reader, const struct hd_columns *columns);
+/*
+ * For one part of a literal that comes in several (an export): the children of
+ * its containers may lie in later parts, so counts are not checked and must not
+ * be allocated by.
+ */
+void hd_literal_reader_init_part(struct hd_literal_reader *reader, const struct hd_columns *columns);
 
 static inline size_t hd_literal_reader_left(const struct hd_literal_reader *reader)
 {
@@ -91,8 +100,10 @@ static inline size_t hd_literal_reader_left(const struct hd_literal_reader *read
 
 /*
  * Reads the next node. HD_EPROTOCOL for an unknown kind, a column that has run
- * out, or a count that promises more nodes than are left (so that a count is
- * always safe to allocate by: at most one element per byte of input).
+ * out, or a count that promises more nodes than are left when those that
+ * earlier counts have promised are taken off. So counts are safe to allocate by
+ * even when containers nest: all of them together promise no more nodes than
+ * the literal has, one byte each.
  */
 int hd_literal_reader_next(struct hd_literal_reader *reader, struct hd_node *out) HD_MUST_USE;
 
@@ -109,12 +120,13 @@ struct hd_literal_writer {
     struct hd_buffer handles;
     struct hd_buffer shared;
     uint64_t container_count; /* containers begun since init or reset */
+    size_t varint_bytes;      /* what the columns of integers, sizes, counts, handles and shared take when packed */
 };
 
 /* limit_bytes bounds each column. Cannot fail. */
 void hd_literal_writer_init(struct hd_literal_writer *writer, const struct hd_allocator *allocator, size_t limit_bytes);
 void hd_literal_writer_fini(struct hd_literal_writer *writer);
-/* Empties the columns and numbers containers from 0 again. */
+/* Empties the columns, whose memory is kept for reuse, and numbers containers from 0 again. */
 void hd_literal_writer_reset(struct hd_literal_writer *writer);
 /* Empties the columns and keeps the numbering: the next part of the same literal. */
 void hd_literal_writer_next_part(struct hd_literal_writer *writer);
@@ -122,7 +134,8 @@ void hd_literal_writer_next_part(struct hd_literal_writer *writer);
 /*
  * Appends a node. The children of a container follow by further calls; a count
  * that is not known yet can be put right with hd_literal_writer_set_count.
- * HD_ENOMEM or HD_ETOO_LARGE; after an error only reset and fini are allowed.
+ * HD_ENOMEM, HD_ETOO_LARGE, or HD_EINVALID for an unknown kind; after an error
+ * only reset and fini are allowed.
  */
 int hd_literal_writer_add(struct hd_literal_writer *writer, const struct hd_node *node) HD_MUST_USE;
 
@@ -132,7 +145,8 @@ void hd_literal_writer_set_count(struct hd_literal_writer *writer, size_t positi
 
 /* The columns as they are now; lent until the next call that writes. */
 void hd_literal_writer_columns(const struct hd_literal_writer *writer, struct hd_columns *out);
-/* About how many bytes the message will take; never too few. */
+/* How many bytes the message takes at most: fewer than 100 too many, never too few. O(1), so fit for asking at each
+ * node. */
 size_t hd_literal_writer_size_bytes(const struct hd_literal_writer *writer);
 
 #endif

@@ -29,10 +29,12 @@ struct hd_budget {
 void hd_budget_init(struct hd_budget *budget, uint64_t limit_bytes);
 /* False, and nothing charged, when it would pass the limit. */
 bool hd_budget_charge(struct hd_budget *budget, uint64_t bytes) HD_MUST_USE;
+/* Charges past the limit too: for what must go out even when there is no room, such as a refusal. Keep it small. */
+void hd_budget_force(struct hd_budget *budget, uint64_t bytes);
 void hd_budget_uncharge(struct hd_budget *budget, uint64_t bytes);
 
 struct hd_account {
-    struct hd_budget *budget; /* borrow, until fini */
+    struct hd_budget *budget;      /* borrow, until fini */
     struct hd_allocator allocator; /* what users are given; context is this account */
     uint64_t used_bytes;
     uint64_t peak_bytes;

@@ -5,12 +5,13 @@
  *            of 4 KiB of which pools and runs are made. The fullest arenas are
  *            used first, so that others drain; an empty one goes back to the
  *            system, but for a small reserve.
- *   pool     HD_POOL_BYTES of one size class: used (some blocks free), full or
- *            empty. Blocks are handed out from a bump pointer first and then from
- *            a free list, so that a block is not touched before it is needed.
+ *   pool     HD_POOL_BYTES of one size class, less for the smallest: used (some
+ *            blocks free), full or empty. Which blocks are free is a bit for each in
+ *            the arena's header, the lowest being handed out first, so that a block
+ *            is not touched before it is needed, nor when it is given back.
  *   block    of a size class: every 16 bytes up to 512, then eight classes for
  *            each doubling (at most 12.5% waste) up to HD_MEDIUM_MAX_BYTES, cut
- *            from pools of several granules; runs of whole granules up to
+ *            from pools of several granules; runs of whole granules below
  *            HD_LARGE_MIN_BYTES.
  *   large    from HD_LARGE_MIN_BYTES on, mapped by itself, resized by remapping.
  *
@@ -26,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "alloc/account.h"
 #include "common/error.h"
@@ -34,7 +36,8 @@
 #ifdef HEAPD_ARENA_KIB
 #define HD_ARENA_BYTES ((size_t)HEAPD_ARENA_KIB << 10)
 #else
-#define HD_ARENA_BYTES ((size_t)1 << 20) /* 1 MiB; the build option HEAPD_ARENA_KIB makes it 256 or, for tests, 64 KiB */
+#define HD_ARENA_BYTES \
+    ((size_t)1 << 20) /* 1 MiB; the build option HEAPD_ARENA_KIB makes it 256 or, for tests, 64 KiB */
 #endif
 #ifdef HEAPD_POOL_KIB
 #define HD_POOL_BYTES ((size_t)HEAPD_POOL_KIB << 10)
@@ -46,21 +49,21 @@
 struct hd_alloc;
 
 struct hd_alloc_config {
-    size_t reserve_arena_count;  /* empty arenas to keep; 2 is usual */
-    size_t preallocate_bytes;    /* mapped at init and kept */
-    bool huge_pages;
+    size_t reserve_arena_count;   /* empty arenas to keep; 2 is usual */
+    size_t preallocate_bytes;     /* in arenas mapped at once and never given back */
+    bool huge_pages;              /* asked for behind arenas, mapped in pairs then, and large objects */
     bool (*fault)(void *context); /* tests: true makes an allocation fail; NULL otherwise */
     void *fault_context;
 };
 
 struct hd_alloc_stats {
-    uint64_t live_bytes;       /* of blocks handed out, rounded to their class */
+    uint64_t live_bytes; /* of blocks handed out, rounded to their class */
     uint64_t live_count;
-    uint64_t mapped_bytes;     /* arenas and large objects */
+    uint64_t mapped_bytes; /* arenas and large objects */
     uint64_t arena_count;
     uint64_t arena_free_count; /* of these, wholly empty */
-    uint64_t pool_used_count;
-    uint64_t pool_full_count;
+    uint64_t pool_used_count;  /* with room, those kept empty for their class's next block too */
+    uint64_t pool_full_count;  /* runs too */
     uint64_t pool_empty_count; /* granules of arenas that belong to no pool, in pools */
     uint64_t large_count;
     uint64_t large_bytes;
@@ -69,9 +72,9 @@ struct hd_alloc_stats {
     uint64_t allocations_count;     /* ever */
 };
 
-/* One row for each size class: what the pools of it hold. */
+/* One row for each size class: what the pools of it hold. The last row is that of runs. */
 struct hd_alloc_class_stats {
-    uint32_t block_bytes;
+    uint32_t block_bytes; /* 0: runs, of any number of granules */
     uint32_t blocks_per_pool;
     uint64_t pool_used_count;
     uint64_t pool_full_count;
@@ -79,15 +82,19 @@ struct hd_alloc_class_stats {
 };
 
 /*
- * Bookkeeping (none beside the arenas' own headers) is counted in. The budget is
- * borrowed until free. HD_ENOMEM.
+ * os, budget and allocator are borrowed until free; what it needs beside the arenas
+ * comes from the allocator. HD_ENOMEM: also when preallocate_bytes do not fit.
+ * HD_ESYSTEM: the system's pages are larger than a granule.
  */
 int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct hd_allocator *allocator,
                  const struct hd_alloc_config *config, struct hd_alloc **out) HD_MUST_USE;
 /* Unmaps everything, live blocks included. Takes NULL. */
 void hd_alloc_free(struct hd_alloc *alloc);
 
-/* The capacity that a request of `bytes` gets: pure, monotonic, >= bytes. bytes >= 1. */
+/*
+ * The capacity that a request of `bytes` gets: pure, monotonic, >= bytes. bytes >= 1.
+ * SIZE_MAX for more than any system can give.
+ */
 size_t hd_alloc_round(size_t bytes);
 
 /*
@@ -106,12 +113,22 @@ void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes);
 size_t hd_alloc_usable(const void *block);
 bool hd_alloc_is_large(const void *block);
 
-/* Gives all empty arenas back, the reserve too. Returns the bytes. O(empty arenas). */
+/* Gives all empty arenas back, the reserve too, but not what was preallocated. Returns the bytes. O(empty arenas). */
 size_t hd_alloc_trim(struct hd_alloc *alloc);
 
+/* O(size classes). */
 void hd_alloc_stats(const struct hd_alloc *alloc, struct hd_alloc_stats *out);
 /* Number of size classes; `out` (may be NULL) takes that many rows. */
 size_t hd_alloc_class_stats(const struct hd_alloc *alloc, struct hd_alloc_class_stats *out);
+
+/* As hd_alloc_get, all zero. Large blocks come zeroed from the system, untouched. */
+static inline void *hd_alloc_get_zeroed(struct hd_alloc *alloc, size_t bytes)
+{
+    void *block = hd_alloc_get(alloc, bytes);
+    if (block && !hd_alloc_is_large(block))
+        memset(block, 0, bytes);
+    return block;
+}
 
 /*
  * Checks every invariant of every arena, pool and list; O(heap). Returns NULL if

@@ -20,7 +20,7 @@ struct hd_os {
      * Returns NULL when the system refuses.
      */
     void *(*map)(void *context, size_t bytes, size_t align_bytes);
-    /* Gives a whole mapping back. Cannot fail. */
+    /* Gives back a mapping, or a part of one: whole pages. Cannot fail. */
     void (*unmap)(void *context, void *pointer, size_t bytes);
     /*
      * Resizes a mapping, perhaps elsewhere, keeping contents and alignment; new

@@ -1,0 +1,107 @@
+#include "alloc/large.h"
+
+#include <assert.h>
+
+#define HD_HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+void hd_larges_init(struct hd_larges *larges, struct hd_pages *pages, bool huge_pages)
+{
+    *larges = (struct hd_larges){.pages = pages, .huge_pages = huge_pages};
+}
+
+void hd_larges_fini(struct hd_larges *larges)
+{
+    while (larges->first)
+        hd_larges_put(larges, (uint8_t *)larges->first + HD_LARGE_HEADER_BYTES);
+}
+
+static void advise(const struct hd_larges *larges, struct hd_large *large)
+{
+    if (larges->huge_pages && large->mapped_bytes >= HD_HUGE_PAGE_BYTES)
+        larges->pages->os->advise_huge(larges->pages->os->context, large, large->mapped_bytes);
+}
+
+/* Points the neighbours at where the header lies now. */
+static void relink(struct hd_larges *larges, struct hd_large *large)
+{
+    if (large->next)
+        large->next->prev = large;
+    if (large->prev)
+        large->prev->next = large;
+    else
+        larges->first = large;
+}
+
+void *hd_larges_get(struct hd_larges *larges, size_t bytes)
+{
+    size_t mapped_bytes = hd_large_round(bytes) + HD_LARGE_HEADER_BYTES;
+    struct hd_large *large = hd_pages_map(larges->pages, mapped_bytes, HD_ARENA_BYTES);
+    if (!large)
+        return NULL;
+    *large = (struct hd_large){
+        .kind = HD_SPAN_LARGE,
+        .owner = larges,
+        .next = larges->first,
+        .mapped_bytes = mapped_bytes,
+    };
+    relink(larges, large);
+    larges->count++;
+    larges->get_count++;
+    larges->mapped_bytes += mapped_bytes;
+    advise(larges, large);
+    return (uint8_t *)large + HD_LARGE_HEADER_BYTES;
+}
+
+void hd_larges_put(struct hd_larges *larges, void *block)
+{
+    struct hd_large *large = hd_span_of(block);
+    assert(large->kind == HD_SPAN_LARGE && large->owner == larges);
+    if (large->next)
+        large->next->prev = large->prev;
+    if (large->prev)
+        large->prev->next = large->next;
+    else
+        larges->first = large->next;
+    larges->count--;
+    larges->mapped_bytes -= large->mapped_bytes;
+    hd_pages_unmap(larges->pages, large, large->mapped_bytes);
+}
+
+void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes)
+{
+    struct hd_large *large = hd_span_of(block);
+    assert(large->kind == HD_SPAN_LARGE && large->owner == larges);
+    size_t old_bytes = large->mapped_bytes;
+    size_t new_bytes = hd_large_round(bytes) + HD_LARGE_HEADER_BYTES;
+    if (new_bytes == old_bytes)
+        return block;
+    large = hd_pages_remap(larges->pages, large, old_bytes, new_bytes, HD_ARENA_BYTES);
+    if (!large)
+        return NULL;
+    large->mapped_bytes = new_bytes;
+    relink(larges, large);
+    larges->mapped_bytes += new_bytes;
+    larges->mapped_bytes -= old_bytes;
+    advise(larges, large);
+    return (uint8_t *)large + HD_LARGE_HEADER_BYTES;
+}
+
+const char *hd_larges_check(const struct hd_larges *larges)
+{
+    uint64_t count = 0;
+    uint64_t mapped_bytes = 0;
+    const struct hd_large *prev = NULL;
+    for (const struct hd_large *large = larges->first; large; prev = large, large = large->next) {
+        if (hd_span_offset(large) != 0 || large->kind != HD_SPAN_LARGE || large->owner != larges)
+            return "large: header";
+        if (large->prev != prev)
+            return "large: list";
+        if (large->mapped_bytes % HD_GRANULE_BYTES != 0 || large->mapped_bytes < HD_LARGE_MIN_BYTES)
+            return "large: mapped_bytes";
+        count++;
+        mapped_bytes += large->mapped_bytes;
+    }
+    if (count != larges->count)
+        return "larges: count";
+    return mapped_bytes == larges->mapped_bytes ? NULL : "larges: mapped_bytes";
+}

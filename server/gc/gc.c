@@ -1,0 +1,292 @@
+/* Counting: objects are made, counted down and taken apart. */
+#include "gc/gc.h"
+
+#include <string.h>
+
+#include "gc/gc_internal.h"
+
+void hd_gc_init(struct hd_gc *gc, struct hd_table *table, struct hd_alloc *alloc, const struct hd_allocator *allocator)
+{
+    memset(gc, 0, sizeof *gc);
+    gc->table = table;
+    gc->alloc = alloc;
+    gc->allocator = allocator;
+    gc->enabled = true;
+    gc->thresholds[0] = 700;
+    gc->thresholds[1] = 10;
+    gc->thresholds[2] = 10;
+}
+
+void hd_gc_fini(struct hd_gc *gc)
+{
+    if (!gc || !gc->allocator)
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        hd_allocator_free(gc->allocator, gc->young[i].indices, gc->young[i].capacity * sizeof(uint32_t));
+    memset(gc, 0, sizeof *gc);
+}
+
+void hd_gc_add_roots(struct hd_gc *gc, struct hd_root_source *source)
+{
+    /* In front, so that a scan under way does not meet it: what it will hold is marked or shaded anyway. */
+    source->previous = NULL;
+    source->next = gc->roots;
+    if (gc->roots)
+        gc->roots->previous = source;
+    gc->roots = source;
+}
+
+void hd_gc_remove_roots(struct hd_gc *gc, struct hd_root_source *source)
+{
+    if (gc->root_next == source) {
+        gc->root_next = source->next;
+        gc->root_position = 0;
+    }
+    if (source->previous)
+        source->previous->next = source->next;
+    else
+        gc->roots = source->next;
+    if (source->next)
+        source->next->previous = source->previous;
+    source->next = source->previous = NULL;
+}
+
+/* Drops what has died, moved on or stands there twice. */
+static void compact_young(struct hd_gc *gc, struct hd_young_list *list, unsigned generation)
+{
+    list->length = hd_gc_young_gather(gc, list, generation, list->indices);
+    for (uint32_t i = 0; i < list->length; i++)
+        gc->table->state[list->indices[i]] &= (uint8_t)~HD_STATE_CANDIDATE;
+}
+
+uint32_t hd_gc_young_gather(struct hd_gc *gc, const struct hd_young_list *list, unsigned generation, uint32_t *out)
+{
+    const uint8_t wanted = (uint8_t)(HD_STATE_TRACKED | generation);
+    const uint8_t mask = HD_STATE_TRACKED | HD_STATE_GENERATION | HD_STATE_DYING | HD_STATE_CANDIDATE;
+    uint8_t *state = gc->table->state;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->length; i++) {
+        uint32_t index = list->indices[i];
+        if ((state[index] & mask) != wanted)
+            continue;
+        state[index] |= HD_STATE_CANDIDATE;
+        out[kept++] = index;
+    }
+    return kept;
+}
+
+/* Room that a list must have before one more is added to it. */
+static uint64_t young_needed(const struct hd_gc *gc, unsigned generation)
+{
+    /* The first list lends a collection its memory: every member of both, and a stack for as many. */
+    if (generation == 0)
+        return 2 * ((uint64_t)gc->young[0].length + gc->young[1].length + 1);
+    return (uint64_t)gc->young[1].length + 1;
+}
+
+int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation)
+{
+    struct hd_young_list *list = &gc->young[generation];
+    if (young_needed(gc, generation) <= list->capacity)
+        return 0;
+    /* Most of the young die young; only when half of the list lives does it need to grow. */
+    compact_young(gc, list, generation);
+    if (young_needed(gc, generation) <= list->capacity / 2)
+        return 0;
+    uint64_t capacity = list->capacity ? (uint64_t)list->capacity * 2 : 1024;
+    while (capacity < young_needed(gc, generation))
+        capacity *= 2;
+    uint32_t *indices = NULL;
+    if (capacity <= UINT32_MAX)
+        indices = hd_allocator_resize(gc->allocator, list->indices, list->capacity * sizeof(uint32_t),
+                                      (size_t)capacity * sizeof(uint32_t));
+    if (!indices)
+        return young_needed(gc, generation) <= list->capacity ? 0 : HD_ENOMEM;
+    list->indices = indices;
+    list->capacity = (uint32_t)capacity;
+    return 0;
+}
+
+int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *out)
+{
+    const struct hd_type_ops *ops = gc->types[type];
+    if (ops->tracked) {
+        int error = hd_gc_young_reserve(gc, 0);
+        if (error)
+            return error;
+    }
+    void *payload = hd_alloc_get(gc->alloc, payload_bytes);
+    if (!payload)
+        return HD_ENOMEM;
+    uint32_t index;
+    int error = hd_table_add(gc->table, type, payload, ops->inner, &index);
+    if (error) {
+        hd_alloc_put(gc->alloc, payload);
+        return error;
+    }
+    gc->created_count++;
+    if (ops->inner) {
+        /* Fixed parts begin as nothing; what lies behind them is its type's to fill before it is counted in. */
+        memset(payload, 0, payload_bytes < HD_PAYLOAD_ZEROED_BYTES ? payload_bytes : HD_PAYLOAD_ZEROED_BYTES);
+        if (gc->phase != HD_PHASE_IDLE) {
+            hd_table_bit_set(gc->table->mark, index);
+            hd_table_bit_set(gc->table->done, index);
+        }
+    }
+    if (ops->tracked) {
+        gc->table->state[index] = HD_STATE_TRACKED;
+        gc->tracked_count[0]++;
+        gc->counts[0]++;
+        gc->young[0].indices[gc->young[0].length++] = index;
+    }
+    *out = hd_value_ref(index, !ops->inner);
+    return 0;
+}
+
+int hd_gc_resize(struct hd_gc *gc, uint32_t index, size_t payload_bytes)
+{
+    void *payload = hd_alloc_resize(gc->alloc, hd_table_payload(gc->table, index), payload_bytes);
+    if (!payload)
+        return HD_ENOMEM;
+    hd_table_set_payload(gc->table, index, payload);
+    return 0;
+}
+
+/* The object's last step: all references are given up. */
+static void dispose(struct hd_gc *gc, uint32_t index)
+{
+    void *payload = hd_table_payload(gc->table, index);
+    const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
+    if (ops->dispose)
+        ops->dispose(gc, index, payload);
+    hd_table_remove(gc->table, index);
+    hd_alloc_put(gc->alloc, payload);
+    gc->freed_count++;
+}
+
+static uint32_t *dead_link(const struct hd_gc *gc, uint32_t index)
+{
+    return (uint32_t *)hd_table_payload(gc->table, index) + 1;
+}
+
+void hd_gc_zero(struct hd_gc *gc, uint32_t index)
+{
+    struct hd_table *table = gc->table;
+    const struct hd_type_ops *ops = gc->types[hd_table_type(table, index)];
+    if (!ops->inner) {
+        dispose(gc, index);
+        return;
+    }
+    uint8_t state = table->state[index];
+    if (state & HD_STATE_WATCHED)
+        hd_gc_watch_hit(gc, index);
+    if (state & HD_STATE_TRACKED) {
+        gc->tracked_count[state & HD_STATE_GENERATION]--;
+        if (gc->counts[0] > 0)
+            gc->counts[0]--;
+    }
+    table->state[index] = (uint8_t)((table->state[index] & ~HD_STATE_TRACKED) | HD_STATE_DYING);
+    /* No marker follows it any more: what it refers to is shaded as it is given up. */
+    hd_table_bit_set(table->done, index);
+    if (gc->mark_cursor.index == index)
+        gc->mark_cursor.index = 0;
+    *dead_link(gc, index) = gc->dead_head;
+    gc->dead_head = index;
+    gc->dead_count++;
+}
+
+uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units)
+{
+    uint32_t index = cursor->index;
+    const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
+    struct hd_refs refs = {0};
+    ops->traverse(gc, hd_table_payload(gc->table, index), &refs);
+    uint64_t used = 1;
+    for (; cursor->span < refs.span_count; cursor->span++, cursor->offset = 0) {
+        struct hd_span span = refs.spans[cursor->span];
+        while (cursor->offset < span.count) {
+            if (used >= units)
+                return used;
+            /* Releasing moves no block, so the span stays where it is. */
+            hd_value *word = &span.words[cursor->offset++];
+            hd_value value = *word;
+            *word = HD_ABSENT;
+            hd_gc_release(gc, value);
+            used++;
+        }
+    }
+    return used;
+}
+
+bool hd_gc_cursor_at_end(const struct hd_gc *gc, const struct hd_gc_cursor *cursor)
+{
+    const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, cursor->index)];
+    struct hd_refs refs = {0};
+    ops->traverse(gc, hd_table_payload(gc->table, cursor->index), &refs);
+    return cursor->span >= refs.span_count;
+}
+
+static uint32_t hidden_of(const struct hd_gc *gc, uint32_t index)
+{
+    struct hd_refs refs = {0};
+    gc->types[hd_table_type(gc->table, index)]->traverse(gc, hd_table_payload(gc->table, index), &refs);
+    return refs.hidden;
+}
+
+bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
+{
+    while (units) {
+        struct hd_gc_cursor *cursor = &gc->dead_cursor;
+        if (!cursor->index) {
+            if (!gc->dead_head)
+                return false;
+            *cursor = (struct hd_gc_cursor){.index = gc->dead_head};
+            gc->dead_head = *dead_link(gc, gc->dead_head);
+        }
+        uint64_t used = hd_gc_give_up(gc, cursor, units);
+        units -= used < units ? used : units;
+        if (!hd_gc_cursor_at_end(gc, cursor))
+            break;
+        uint32_t index = cursor->index;
+        cursor->index = 0;
+        gc->dead_count--;
+        uint32_t hidden = hidden_of(gc, index);
+        dispose(gc, index);
+        if (hidden)
+            hd_gc_release(gc, hd_value_ref(hidden, false));
+    }
+    return gc->dead_head || gc->dead_cursor.index;
+}
+
+void hd_gc_watch_hit(struct hd_gc *gc, uint32_t index)
+{
+    for (struct hd_watcher *watcher = gc->watchers; watcher; watcher = watcher->next)
+        watcher->changed |= watcher->covers(watcher, index);
+    /* One change is told once. Marks that an ended watcher left behind go away here. */
+    gc->table->state[index] &= (uint8_t)~HD_STATE_WATCHED;
+}
+
+void hd_gc_watch_begin(struct hd_gc *gc, struct hd_watcher *watcher)
+{
+    watcher->changed = false;
+    watcher->previous = NULL;
+    watcher->next = gc->watchers;
+    if (gc->watchers)
+        gc->watchers->previous = watcher;
+    gc->watchers = watcher;
+}
+
+void hd_gc_watch(struct hd_gc *gc, uint32_t index)
+{
+    gc->table->state[index] |= HD_STATE_WATCHED;
+}
+
+void hd_gc_watch_end(struct hd_gc *gc, struct hd_watcher *watcher)
+{
+    if (watcher->previous)
+        watcher->previous->next = watcher->next;
+    else
+        gc->watchers = watcher->next;
+    if (watcher->next)
+        watcher->next->previous = watcher->previous;
+}

@@ -1,0 +1,357 @@
+/*
+ * Reference counts and the cycle collector.
+ *
+ * The story. An object lives while something refers to it. Every reference in an
+ * object, a handle, a name or a scope is counted in the object table, and an
+ * object whose count falls to zero is taken apart at once: its own references
+ * are given up, which may bring others to zero. Whatever is brought to zero
+ * waits in a queue that runs through the dead objects themselves, and is taken
+ * apart in slices; nothing recurses and nothing is allocated.
+ *
+ * Counting cannot free a cycle. Objects that may be part of one are born into a
+ * list of the young, generation 0. When enough were born, the young are looked
+ * at: references among them are subtracted from their counts, and those that
+ * still have a count are referred to from outside and live, with all that they
+ * reach; the rest are garbage. The living move one generation up. Young
+ * collections cost in proportion to the young alone.
+ *
+ * The old are collected by tracing from the roots, which are all known, and in
+ * slices: the heap is marked as it was when the collection began. Two rules keep
+ * that picture true while clients go on. A reference that is about to be
+ * overwritten, or moved where it might be missed, is marked first (Yuasa's
+ * snapshot barrier), and an object born meanwhile is born marked. What is
+ * unmarked in the end was unreachable in the beginning, and what is unreachable
+ * stays so; it is cleared and freed.
+ *
+ * The collector knows no object type. It knows table entries and what two
+ * functions of a type tell: where an object's references lie (traverse), and
+ * how to free what it owns beside its block (dispose). To clear is to overwrite
+ * the words that traverse shows, so that needs no third function.
+ *
+ * Rules that code and tests cite:
+ *   R1  Every counted reference is stored by hd_gc_store, hd_gc_put_new or
+ *       hd_gc_take, and given up by hd_gc_release.
+ *   R2  count(x) == number of words that refer to x, in objects and outside,
+ *       unless saturated; a saturated count never changes.
+ *   R3  A collection begins and goes on only at a safe point: no pointer into a
+ *       payload and no reference outside objects and roots is held across one.
+ *   R4  While marking: every reference that leaves an object or a root, and
+ *       every one moved within an object, is shaded.
+ *   R5  mark(x) is set for each object born while a full collection is under way.
+ */
+#ifndef HEAPD_GC_GC_H
+#define HEAPD_GC_GC_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/alloc.h"
+#include "alloc/table.h"
+#include "alloc/value.h"
+#include "common/allocator.h"
+#include "common/error.h"
+
+#define HD_GENERATIONS 3
+
+/* `count` words that hold values; absent ones and inline ones may be among them. */
+struct hd_span {
+    hd_value *words;
+    size_t count;
+};
+
+#define HD_SPANS_MAX 3
+
+/* All references of one object. */
+struct hd_refs {
+    struct hd_span spans[HD_SPANS_MAX];
+    unsigned span_count;
+    uint32_t hidden; /* index of one more object that is referred to and counted, or 0 */
+};
+
+struct hd_gc;
+
+struct hd_type_ops {
+    const char *name;
+    bool inner;   /* can hold references; its payload's bytes 4..7 are the collector's once it is dead */
+    bool tracked; /* can be part of a cycle */
+    /* Shows where the references lie. Must not depend on bytes 4..7. NULL for leaves. O(1). */
+    void (*traverse)(const struct hd_gc *gc, void *payload, struct hd_refs *out);
+    /* Frees what the object owns beside its block and its references. May be NULL. */
+    void (*dispose)(struct hd_gc *gc, uint32_t index, void *payload);
+};
+
+struct hd_root_visitor {
+    void (*visit)(struct hd_root_visitor *visitor, hd_value value);
+    void *context;
+};
+
+/*
+ * Roots that live outside the heap: a session's handles, the global scope.
+ * scan shows about `max` of them from position `from` on, each once, and returns
+ * the position to go on from, 0 when there are no more.
+ */
+struct hd_root_source {
+    size_t (*scan)(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max);
+    struct hd_root_source *next;
+    struct hd_root_source *previous;
+};
+
+struct hd_watcher {
+    /* Did this watcher mark the object? (Marks of watchers that have ended may be left.) */
+    bool (*covers)(const struct hd_watcher *watcher, uint32_t index);
+    bool changed; /* an object that it covers changed */
+    struct hd_watcher *next;
+    struct hd_watcher *previous;
+};
+
+enum hd_phase {
+    HD_PHASE_IDLE = 0,
+    HD_PHASE_ROOTS = 1, /* marking, roots not all scanned */
+    HD_PHASE_MARK = 2,
+    HD_PHASE_CLEAR = 3, /* unmarked objects are being cleared */
+    HD_PHASE_AGE = 4,   /* survivors become old */
+};
+
+struct hd_generation_stats {
+    uint64_t collection_count;
+    uint64_t collected_count;
+};
+
+/* What one collection found. */
+struct hd_collection {
+    uint64_t unreachable_count[HD_GENERATIONS]; /* by the generation they were in */
+    uint64_t examined_count[HD_GENERATIONS];
+};
+
+/* A list of table indices, some of which may have died since. */
+struct hd_young_list {
+    uint32_t *indices; /* own */
+    uint32_t length;
+    uint32_t capacity;
+};
+
+/* A place within an object's references, kept between slices. */
+struct hd_gc_cursor {
+    uint32_t index; /* 0: none */
+    unsigned span;
+    size_t offset;
+};
+
+#define HD_MARK_STACK 4096
+
+struct hd_gc {
+    struct hd_table *table;               /* borrow */
+    struct hd_alloc *alloc;               /* borrow */
+    const struct hd_allocator *allocator; /* borrow */
+    const struct hd_type_ops *types[HD_TYPE_COUNT];
+    void *types_context; /* for the layer that registers the types */
+
+    /* Generations. thresholds[i] == 0: generation i is not collected by itself. */
+    bool enabled;
+    uint32_t thresholds[HD_GENERATIONS];
+    /*
+     * counts[0]: tracked objects born minus died since the last collection of generation 0;
+     * counts[i]: collections of generation i - 1 since the last one of generation i.
+     */
+    uint64_t counts[HD_GENERATIONS];
+    struct hd_young_list young[2];
+    uint64_t tracked_count[HD_GENERATIONS + 1]; /* by generation; the last: frozen */
+    uint64_t long_lived_pending;                /* became old since the last full collection */
+    uint64_t long_lived_total;                  /* were old after it */
+    struct hd_generation_stats stats[HD_GENERATIONS];
+
+    /* Objects whose count is zero, newest first, threaded through payload bytes 4..7. */
+    uint32_t dead_head;
+    uint64_t dead_count;
+    struct hd_gc_cursor dead_cursor; /* the one being taken apart */
+
+    /* The full collection under way. */
+    enum hd_phase phase;
+    bool marking; /* phase is ROOTS or MARK: barriers are on */
+    struct hd_root_source *roots;
+    struct hd_root_source *root_next;
+    size_t root_position;
+    uint32_t mark_word;  /* where the sweep over the bitmap stands */
+    uint64_t pass_found; /* objects found in this sweep, and in the one before */
+    uint64_t pass_found_before;
+    bool pass_again; /* something was marked behind the sweep */
+    bool depth_first;
+    struct hd_gc_cursor mark_cursor; /* a large object being followed */
+    uint32_t stack[HD_MARK_STACK];
+    uint32_t stack_length;
+    uint32_t clear_next;
+    uint32_t clear_pass; /* 0: give up references; 1: free shells whose counts are saturated */
+    bool saw_saturated;
+    struct hd_gc_cursor clear_cursor;
+    struct hd_collection current;
+    struct hd_collection last; /* the full collection that ended last */
+    uint64_t full_ended_count;
+
+    uint64_t freed_count;   /* objects freed, ever */
+    uint64_t created_count; /* ever */
+    struct hd_watcher *watchers;
+};
+
+/* Cannot fail. The table, the allocators and `types` entries are borrowed until fini. */
+void hd_gc_init(struct hd_gc *gc, struct hd_table *table, struct hd_alloc *alloc, const struct hd_allocator *allocator);
+void hd_gc_fini(struct hd_gc *gc);
+
+void hd_gc_add_roots(struct hd_gc *gc, struct hd_root_source *source);
+/* What it held must have been released before. */
+void hd_gc_remove_roots(struct hd_gc *gc, struct hd_root_source *source);
+
+#define HD_PAYLOAD_ZEROED_BYTES 64
+
+/*
+ * Makes an object with a count of one, owned by the caller: a block of
+ * `payload_bytes`, an entry of the table, a place among the young. The first
+ * HD_PAYLOAD_ZEROED_BYTES of an inner object's payload are zero, the rest is
+ * undefined and must not be shown by traverse before it is filled. HD_ENOMEM:
+ * nothing has changed.
+ */
+int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *out) HD_MUST_USE;
+/*
+ * Resizes an object's block; it may move. HD_ENOMEM: unchanged.
+ */
+int hd_gc_resize(struct hd_gc *gc, uint32_t index, size_t payload_bytes) HD_MUST_USE;
+
+static inline void *hd_gc_payload(const struct hd_gc *gc, hd_value value)
+{
+    assert(hd_value_is_ref(value));
+    return hd_table_payload(gc->table, hd_value_index(value));
+}
+
+static inline unsigned hd_gc_type(const struct hd_gc *gc, hd_value value)
+{
+    return hd_table_type(gc->table, hd_value_index(value));
+}
+
+/* The slow parts of the inline functions below. */
+void hd_gc_zero(struct hd_gc *gc, uint32_t index);
+void hd_gc_watch_hit(struct hd_gc *gc, uint32_t index);
+
+/* Marks an object as reached. Leaves need no mark. */
+static inline void hd_gc_mark(struct hd_gc *gc, hd_value value)
+{
+    if (!hd_value_is_inner_ref(value))
+        return;
+    uint32_t index = hd_value_index(value);
+    if (hd_table_bit(gc->table->mark, index))
+        return;
+    hd_table_bit_set(gc->table->mark, index);
+    /* Behind the sweep, it is found by the next one. */
+    if (index >> 6 <= gc->mark_word)
+        gc->pass_again = true;
+}
+
+/* R4: for a reference that is about to be overwritten, or moved within its object. */
+static inline void hd_gc_shade(struct hd_gc *gc, hd_value value)
+{
+    if (__builtin_expect(gc->marking, 0))
+        hd_gc_mark(gc, value);
+}
+
+/* R4, for `count` words that are moved within their object. */
+static inline void hd_gc_shade_words(struct hd_gc *gc, const hd_value *words, size_t count)
+{
+    if (__builtin_expect(gc->marking, 0))
+        for (size_t i = 0; i < count; i++)
+            hd_gc_mark(gc, words[i]);
+}
+
+/* One reference more. Returns the value, now owned by the caller. */
+static inline hd_value hd_gc_retain(struct hd_gc *gc, hd_value value)
+{
+    if (hd_value_is_ref(value)) {
+        uint32_t *meta = &gc->table->meta[hd_value_index(value)];
+        if (*meta >> HD_META_TYPE_BITS != HD_COUNT_SATURATED)
+            *meta += HD_META_ONE;
+    }
+    return value;
+}
+
+/* One reference less (steal). At zero the object is queued to be taken apart. */
+static inline void hd_gc_release(struct hd_gc *gc, hd_value value)
+{
+    if (!hd_value_is_ref(value))
+        return;
+    uint32_t index = hd_value_index(value);
+    uint32_t *meta = &gc->table->meta[index];
+    hd_gc_shade(gc, value);
+    if (*meta >> HD_META_TYPE_BITS == HD_COUNT_SATURATED)
+        return;
+    assert(*meta >= HD_META_ONE);
+    *meta -= HD_META_ONE;
+    if (*meta < HD_META_ONE)
+        hd_gc_zero(gc, index);
+}
+
+/* To be called before an object's contents change in any way. */
+static inline void hd_gc_touch(struct hd_gc *gc, uint32_t owner)
+{
+    if (__builtin_expect(gc->table->state[owner] & HD_STATE_WATCHED, 0))
+        hd_gc_watch_hit(gc, owner);
+}
+
+/* Stores a value into a word of an object in place of the old one. Steals the value. */
+static inline void hd_gc_store(struct hd_gc *gc, uint32_t owner, hd_value *word, hd_value value)
+{
+    hd_gc_touch(gc, owner);
+    hd_value old = *word;
+    *word = value;
+    hd_gc_release(gc, old);
+}
+
+/* Stores into a word that holds nothing yet. Steals the value. */
+static inline void hd_gc_put_new(hd_value *word, hd_value value)
+{
+    *word = value;
+}
+
+/* Takes the value out of a word of an object; it is the caller's now. */
+static inline hd_value hd_gc_take(struct hd_gc *gc, uint32_t owner, hd_value *word)
+{
+    hd_gc_touch(gc, owner);
+    hd_value old = *word;
+    *word = HD_ABSENT;
+    hd_gc_shade(gc, old);
+    return old;
+}
+
+/* Takes dead objects apart, about `units` references' worth. True if some are left. */
+bool hd_gc_reap(struct hd_gc *gc, uint64_t units);
+
+/*
+ * Collects the young: generation 0, or 0 and 1. In one go, in proportion to
+ * them; very large containers among them become old unexamined. Only at a safe
+ * point. Cannot fail.
+ */
+void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collection *out);
+
+/* Begins a full collection, if none is under way: snapshot at the beginning. O(table / 64) for the bitmaps. */
+void hd_gc_full_start(struct hd_gc *gc);
+/* Goes on with it for about `units`. True while it is under way. */
+bool hd_gc_full_step(struct hd_gc *gc, uint64_t units);
+
+/* Starts what counts and thresholds ask for: a young collection is done at once, a full one begun. */
+void hd_gc_poll(struct hd_gc *gc);
+
+/*
+ * Watching: whoever looks at many objects in slices, and must know whether one
+ * of them changed meanwhile, marks each with hd_gc_watch between begin and end.
+ * When a marked object changes or dies, each watcher that covers it is told.
+ */
+void hd_gc_watch_begin(struct hd_gc *gc, struct hd_watcher *watcher);
+void hd_gc_watch(struct hd_gc *gc, uint32_t index);
+void hd_gc_watch_end(struct hd_gc *gc, struct hd_watcher *watcher);
+
+/*
+ * NULL, or the name of an invariant that does not hold, R2 among them: every
+ * reference in objects and roots is counted again. `scratch` has room for
+ * table->length numbers, or is NULL to leave R2 out. O(heap).
+ */
+const char *hd_gc_check(const struct hd_gc *gc, uint32_t *scratch);
+
+#endif

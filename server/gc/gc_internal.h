@@ -1,0 +1,36 @@
+/* What the collector's own files share. */
+#ifndef HEAPD_GC_GC_INTERNAL_H
+#define HEAPD_GC_GC_INTERNAL_H
+
+#include "gc/gc.h"
+
+/*
+ * Writes the list's tracked, living members of that generation to `out` (which
+ * may be the list itself), each once, and marks them as candidates.
+ */
+uint32_t hd_gc_young_gather(struct hd_gc *gc, const struct hd_young_list *list, unsigned generation, uint32_t *out);
+/* Makes room for one more in a list of the young. */
+int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation) HD_MUST_USE;
+
+/* Gives up an object's references from the cursor on, about `units` of them; returns how many. */
+uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units);
+bool hd_gc_cursor_at_end(const struct hd_gc *gc, const struct hd_gc_cursor *cursor);
+
+/* Makes a tracked young object one of the old. */
+static inline void hd_gc_make_old(struct hd_gc *gc, uint32_t index)
+{
+    uint8_t *state = &gc->table->state[index];
+    gc->tracked_count[*state & HD_STATE_GENERATION]--;
+    gc->tracked_count[2]++;
+    gc->long_lived_pending++;
+    *state = (uint8_t)((*state & ~HD_STATE_GENERATION) | 2);
+}
+
+static inline void hd_gc_refs(const struct hd_gc *gc, uint32_t index, struct hd_refs *out)
+{
+    out->span_count = 0;
+    out->hidden = 0;
+    gc->types[hd_table_type(gc->table, index)]->traverse(gc, hd_table_payload(gc->table, index), out);
+}
+
+#endif

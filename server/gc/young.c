@@ -1,0 +1,215 @@
+/*
+ * Young collections: trial deletion among the young.
+ *
+ * Take the objects a, b, c, all young; a and b refer to each other, b refers to
+ * c, and a handle refers to c.
+ *
+ *     counts                              a 1   b 1   c 2
+ *     references among the young, less    a 0   b 0   c 1
+ *     c has a count left: it is referred to from outside, lives, and keeps what
+ *     it reaches; a and b have none, and nothing living reaches them: garbage.
+ *
+ * The counts themselves are counted down and up again, since nothing can look at
+ * them in between; an object's references are read twice, no memory is needed
+ * beside the lists of the young. (CPython copies the counts instead; its test
+ * for reachability is the same. See also Bacon and Rajan, "Concurrent cycle
+ * collection in reference counted systems", 2001.)
+ */
+#include "gc/gc.h"
+
+#include <string.h>
+
+#include "gc/gc_internal.h"
+
+/* A container with more references than this becomes old unexamined, so that a pause stays short. */
+#define LARGE_REFERENCES 4096
+
+struct young_set {
+    uint32_t *members; /* candidates first; later survivors first, garbage behind */
+    uint32_t count;
+};
+
+static size_t reference_count(const struct hd_refs *refs)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < refs->span_count; i++)
+        count += refs->spans[i].count;
+    return count;
+}
+
+static bool is_member(const struct hd_gc *gc, uint32_t index, unsigned oldest)
+{
+    const uint8_t state = gc->table->state[index];
+    return (state & HD_STATE_TRACKED) && (state & HD_STATE_GENERATION) <= oldest && !(state & HD_STATE_DYING);
+}
+
+/*
+ * Calls BODY for the index of each member of the set that `refs` refers to. A
+ * macro, since the body differs and is the inner loop.
+ */
+#define FOR_EACH_MEMBER(gc, refs, oldest, target, BODY) \
+    do { \
+        for (unsigned span_ = 0; span_ < (refs).span_count; span_++) { \
+            const struct hd_span *words_ = &(refs).spans[span_]; \
+            for (size_t word_ = 0; word_ < words_->count; word_++) { \
+                if (!hd_value_is_inner_ref(words_->words[word_])) \
+                    continue; \
+                uint32_t target = hd_value_index(words_->words[word_]); \
+                if (is_member(gc, target, oldest)) \
+                    BODY; \
+            } \
+        } \
+        if ((refs).hidden && is_member(gc, (refs).hidden, oldest)) { \
+            uint32_t target = (refs).hidden; \
+            BODY; \
+        } \
+    } while (0)
+
+static bool is_saturated(const struct hd_table *table, uint32_t index)
+{
+    return hd_table_count(table, index) == HD_COUNT_SATURATED;
+}
+
+static void subtract(struct hd_gc *gc, const struct young_set *set, unsigned oldest)
+{
+    struct hd_table *table = gc->table;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct hd_refs refs;
+        hd_gc_refs(gc, set->members[i], &refs);
+        FOR_EACH_MEMBER(gc, refs, oldest, target, {
+            if (!is_saturated(table, target))
+                table->meta[target] -= HD_META_ONE;
+        });
+    }
+}
+
+/* Adds an object's references among the young to the counts again, and reaches what they lead to. */
+static uint32_t restore(struct hd_gc *gc, uint32_t index, unsigned oldest, uint32_t *stack, uint32_t depth)
+{
+    struct hd_table *table = gc->table;
+    struct hd_refs refs;
+    hd_gc_refs(gc, index, &refs);
+    FOR_EACH_MEMBER(gc, refs, oldest, target, {
+        if (!is_saturated(table, target))
+            table->meta[target] += HD_META_ONE;
+        if (stack && (table->state[target] & HD_STATE_CANDIDATE)) {
+            table->state[target] &= (uint8_t)~HD_STATE_CANDIDATE;
+            stack[depth++] = target;
+        }
+    });
+    return depth;
+}
+
+/* Those with counts left live, and all that they reach. `stack` has room for every member. */
+static void keep_reachable(struct hd_gc *gc, const struct young_set *set, unsigned oldest, uint32_t *stack)
+{
+    struct hd_table *table = gc->table;
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t index = set->members[i];
+        if (!(table->state[index] & HD_STATE_CANDIDATE) || hd_table_count(table, index) == 0)
+            continue;
+        table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
+        stack[depth++] = index;
+        while (depth) {
+            uint32_t next = stack[--depth];
+            depth = restore(gc, next, oldest, stack, depth);
+        }
+    }
+}
+
+static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t count)
+{
+    /* Held while they are cleared, so that none goes away before its turn. */
+    for (uint32_t i = 0; i < count; i++) {
+        gc->table->state[garbage[i]] &= (uint8_t)~HD_STATE_CANDIDATE;
+        gc->table->state[garbage[i]] |= HD_STATE_CONDEMNED;
+        hd_gc_retain(gc, hd_value_ref(garbage[i], false));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct hd_gc_cursor cursor = {.index = garbage[i]};
+        hd_gc_give_up(gc, &cursor, UINT64_MAX);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        hd_gc_release(gc, hd_value_ref(garbage[i], false));
+}
+
+/* Survivors go one generation up; where that list has no room, two. */
+static void promote(struct hd_gc *gc, uint32_t index, unsigned oldest)
+{
+    uint8_t *state = &gc->table->state[index];
+    if (oldest == 0 && hd_gc_young_reserve(gc, 1) == 0) {
+        gc->tracked_count[0]--;
+        gc->tracked_count[1]++;
+        *state = (uint8_t)((*state & ~HD_STATE_GENERATION) | 1);
+        gc->young[1].indices[gc->young[1].length++] = index;
+        return;
+    }
+    hd_gc_make_old(gc, index);
+}
+
+/* Large containers leave the set before anything is subtracted. */
+static void exclude_large(struct hd_gc *gc, struct young_set *set)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t index = set->members[i];
+        struct hd_refs refs;
+        hd_gc_refs(gc, index, &refs);
+        if (reference_count(&refs) > LARGE_REFERENCES) {
+            gc->table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
+            hd_gc_make_old(gc, index);
+        } else {
+            set->members[kept++] = index;
+        }
+    }
+    set->count = kept;
+}
+
+void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collection *out)
+{
+    struct hd_young_list *nursery = &gc->young[0];
+    struct hd_young_list *middle = &gc->young[1];
+    memset(out, 0, sizeof *out);
+
+    /* The nursery's memory has room for both lists and for a stack behind them: hd_gc_young_reserve sees to it. */
+    struct young_set set = {.members = nursery->indices};
+    set.count = hd_gc_young_gather(gc, nursery, 0, set.members);
+    out->examined_count[0] = set.count;
+    if (generation) {
+        uint32_t older = hd_gc_young_gather(gc, middle, 1, set.members + set.count);
+        out->examined_count[1] = older;
+        set.count += older;
+        middle->length = 0;
+    }
+    nursery->length = 0;
+    exclude_large(gc, &set);
+    subtract(gc, &set, generation);
+    keep_reachable(gc, &set, generation, set.members + set.count);
+
+    /* Sort garbage behind the survivors; the stack's memory takes it meanwhile. */
+    uint32_t *garbage = set.members + set.count;
+    uint32_t garbage_count = 0, survivor_count = 0;
+    for (uint32_t i = 0; i < set.count; i++) {
+        uint32_t index = set.members[i];
+        uint8_t state = gc->table->state[index];
+        if (state & HD_STATE_CANDIDATE) {
+            garbage[garbage_count++] = index;
+            out->unreachable_count[state & HD_STATE_GENERATION]++;
+        } else {
+            set.members[survivor_count++] = index;
+        }
+    }
+    /* Only now may the living leave their generation, which is what makes them members. */
+    for (uint32_t i = 0; i < garbage_count; i++)
+        restore(gc, garbage[i], generation, NULL, 0);
+    for (uint32_t i = 0; i < survivor_count; i++)
+        promote(gc, set.members[i], generation);
+    free_garbage(gc, garbage, garbage_count);
+
+    gc->stats[generation].collection_count++;
+    gc->stats[generation].collected_count += garbage_count;
+    for (unsigned i = 0; i <= generation; i++)
+        gc->counts[i] = 0;
+    gc->counts[generation + 1]++;
+}

@@ -1,0 +1,186 @@
+/* The heap's life, and the work between requests. */
+#include "heap/heap.h"
+
+#include <string.h>
+
+#define RELIEVE_UNITS 4096
+
+void hd_heap_config_default(struct hd_heap_config *config)
+{
+    *config = (struct hd_heap_config){
+        .limit_bytes = UINT64_MAX,
+        .thresholds = {700, 10, 10},
+        .settle_units = 256,
+    };
+}
+
+static size_t scan_globals(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
+{
+    (void)from;
+    (void)max;
+    const struct hd_heap *heap = (const void *)((const char *)source - offsetof(struct hd_heap, globals_root));
+    visitor->visit(visitor, heap->globals);
+    return 0;
+}
+
+/* Everything above the accounts, which the caller has set up. */
+static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struct hd_heap_config *config)
+{
+    const struct hd_allocator *allocator = &heap->account.allocator;
+    struct hd_alloc_config alloc_config = {
+        .reserve_arena_count = 2,
+        .huge_pages = config->huge_pages,
+        .fault = config->fault,
+        .fault_context = config->fault_context,
+    };
+    int error = hd_alloc_new(os, &heap->budget, allocator, &alloc_config, &heap->alloc);
+    if (error)
+        return error;
+    error = hd_table_init(&heap->table, os, &heap->budget, config->huge_pages);
+    if (error)
+        return error;
+    hd_gc_init(&heap->gc, &heap->table, heap->alloc, allocator);
+    memcpy(heap->gc.thresholds, config->thresholds, sizeof config->thresholds);
+    error = hd_objects_init(&heap->objects, &heap->gc, allocator, config->hash_key);
+    if (error)
+        return error;
+    error = hd_scope_new(&heap->objects, HD_ABSENT, &heap->globals);
+    if (error)
+        return error;
+    heap->globals_root.scan = scan_globals;
+    hd_gc_add_roots(&heap->gc, &heap->globals_root);
+    return 0;
+}
+
+int hd_heap_new(const struct hd_os *os, const struct hd_heap_config *config, struct hd_heap **out)
+{
+    /* The heap's own struct is charged too, so it is made by hand before its account exists. */
+    struct hd_budget budget;
+    struct hd_account account;
+    hd_budget_init(&budget, config->limit_bytes);
+    hd_account_init(&account, &budget);
+    account.fault = config->fault;
+    account.fault_context = config->fault_context;
+    struct hd_heap *heap = hd_allocator_new_zeroed(&account.allocator, sizeof *heap);
+    if (!heap)
+        return HD_ENOMEM;
+    heap->budget = budget;
+    hd_account_init(&heap->account, &heap->budget);
+    heap->account.fault = config->fault;
+    heap->account.fault_context = config->fault_context;
+    heap->account.used_bytes = account.used_bytes;
+    heap->account.peak_bytes = account.peak_bytes;
+    heap->account.allocation_count = account.allocation_count;
+    heap->settle_units = config->settle_units;
+    int error = init_engine(heap, os, config);
+    if (error) {
+        hd_heap_free(heap);
+        return error;
+    }
+    *out = heap;
+    return 0;
+}
+
+void hd_heap_free(struct hd_heap *heap)
+{
+    if (!heap)
+        return;
+    hd_objects_fini(&heap->objects);
+    hd_gc_fini(&heap->gc);
+    hd_table_fini(&heap->table);
+    hd_alloc_free(heap->alloc);
+    /* The last block is the heap itself, with the account that is asked to free it. */
+    struct hd_budget budget = heap->budget;
+    struct hd_account account = heap->account;
+    account.budget = &budget;
+    account.allocator.context = &account;
+    hd_allocator_free(&account.allocator, heap, sizeof *heap);
+    hd_account_fini(&account);
+}
+
+/* ---- work between requests ------------------------------------------------ */
+
+bool hd_heap_has_work(const struct hd_heap *heap)
+{
+    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_head || heap->gc.dead_cursor.index;
+}
+
+bool hd_heap_step(struct hd_heap *heap, uint64_t units)
+{
+    /* Freeing first: it gives memory back, and what it frees need not be traced. */
+    hd_gc_reap(&heap->gc, units / 2);
+    hd_gc_full_step(&heap->gc, units - units / 2);
+    return hd_heap_has_work(heap);
+}
+
+bool hd_heap_settle(struct hd_heap *heap)
+{
+    hd_gc_poll(&heap->gc);
+    if (!hd_heap_has_work(heap))
+        return false;
+    return hd_heap_step(heap, heap->settle_units);
+}
+
+int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_collect *collect)
+{
+    if (generation >= HD_GENERATIONS)
+        return HD_EINVALID;
+    *collect = (struct hd_collect){.generation = generation};
+    if (generation < 2) {
+        hd_gc_collect_young(&heap->gc, generation, &collect->result);
+        collect->done = true;
+        return 0;
+    }
+    /* What became garbage after a collection began is only found by the next one. */
+    collect->wait_for = heap->gc.full_ended_count + (heap->gc.phase != HD_PHASE_IDLE ? 2 : 1);
+    hd_gc_full_start(&heap->gc);
+    return 0;
+}
+
+bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint64_t units)
+{
+    struct hd_gc *gc = &heap->gc;
+    if (collect->done)
+        return false;
+    if (gc->full_ended_count < collect->wait_for) {
+        hd_gc_full_start(gc);
+        hd_gc_full_step(gc, units);
+        if (gc->full_ended_count < collect->wait_for)
+            return true;
+        collect->result = gc->last;
+    }
+    /* Found is not freed yet. */
+    if (hd_gc_reap(gc, units))
+        return true;
+    collect->done = true;
+    return false;
+}
+
+int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collection *out)
+{
+    struct hd_collect collect;
+    int error = hd_heap_collect_begin(heap, generation, &collect);
+    if (error)
+        return error;
+    while (hd_heap_collect_step(heap, &collect, RELIEVE_UNITS))
+        ;
+    while (hd_gc_reap(&heap->gc, RELIEVE_UNITS))
+        ;
+    *out = collect.result;
+    return 0;
+}
+
+bool hd_heap_relieve(struct hd_heap *heap)
+{
+    uint64_t before = heap->budget.used_bytes;
+    uint64_t freed_before = heap->gc.freed_count;
+    struct hd_collection ignored;
+    heap->collect_requests++;
+    while (hd_gc_reap(&heap->gc, RELIEVE_UNITS))
+        ;
+    if (hd_heap_collect(heap, 2, &ignored) != 0)
+        return false;
+    hd_alloc_trim(heap->alloc);
+    /* Objects that were freed within arenas that stay are room as well. */
+    return heap->budget.used_bytes < before || heap->gc.freed_count > freed_before;
+}

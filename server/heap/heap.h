@@ -1,0 +1,150 @@
+/*
+ * The engine as a library: one managed heap in this process.
+ *
+ * Ties allocator, table, collector and types together, under one limit, and adds
+ * what is the heap's own: the global names, identities, numbers. It is a
+ * deterministic state machine: the same calls with the same configuration give
+ * the same visible results, whatever the clock or the addresses; work is given in
+ * units (a unit is about one reference followed, some ten nanoseconds).
+ *
+ * Ownership, errors and "nothing has changed" as in object/object.h. Operations on
+ * objects are called on heap->objects directly; between operations, at a safe
+ * point, hd_heap_settle keeps the collector going.
+ */
+#ifndef HEAPD_HEAP_HEAP_H
+#define HEAPD_HEAP_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/account.h"
+#include "alloc/alloc.h"
+#include "alloc/table.h"
+#include "common/error.h"
+#include "gc/gc.h"
+#include "object/object.h"
+#include "os/os.h"
+
+struct hd_heap_config {
+    uint64_t limit_bytes;                /* over objects, table and bookkeeping; UINT64_MAX: none */
+    uint64_t hash_key[2];                /* of the keyed hash: random in a daemon, fixed in a test */
+    uint32_t thresholds[HD_GENERATIONS]; /* 0 in [0]: never by itself */
+    bool huge_pages;
+    uint64_t settle_units;        /* slice of deferred work done after each request */
+    bool (*fault)(void *context); /* tests: makes an allocation of any kind fail; NULL otherwise */
+    void *fault_context;
+};
+
+/* Thresholds 700, 10, 10; no limit; key 0. */
+void hd_heap_config_default(struct hd_heap_config *config);
+
+struct hd_heap {
+    struct hd_budget budget;
+    struct hd_account account; /* bookkeeping of the heap and of the layers above */
+    struct hd_alloc *alloc;
+    struct hd_table table;
+    struct hd_gc gc;
+    struct hd_objects objects;
+    hd_value globals; /* the global scope */
+    struct hd_root_source globals_root;
+    uint64_t settle_units;
+    uint64_t names_epoch;      /* raised whenever a global name is bound: who waits for one looks again */
+    uint64_t collect_requests; /* collections begun because memory ran short */
+};
+
+/* os is borrowed until free. HD_ENOMEM, HD_EINVALID. */
+int hd_heap_new(const struct hd_os *os, const struct hd_heap_config *config, struct hd_heap **out) HD_MUST_USE;
+/* Frees everything at once, whatever still refers to it. Takes NULL. */
+void hd_heap_free(struct hd_heap *heap);
+
+/* ---- names ----------------------------------------------------------------
+ * scope: HD_ABSENT for the global one. Names are str: valid UTF-8, 1 to
+ * HD_NAME_MAX_BYTES bytes (HD_EINVALID, HD_EUTF8). A closed scope is HD_EINVALID.
+ */
+
+/* Binds, in place of what was bound. Steals the value, only on success. */
+int hd_heap_bind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value) HD_MUST_USE;
+/* Looks in the scope, along its parents, then globally. HD_ENAME. */
+int hd_heap_lookup(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value *out) HD_MUST_USE;
+/* Of this scope alone. HD_ENAME. */
+int hd_heap_unbind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size) HD_MUST_USE;
+/*
+ * Adds a number to what is bound (in this scope alone) and gives the sum. HD_ENAME, and hd_number_add's errors.
+ */
+int hd_heap_add_to_name(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value delta,
+                        hd_value *out) HD_MUST_USE;
+/* The scope's own names from *position on; false at the end. Borrowed. */
+bool hd_heap_next_name(const struct hd_heap *heap, hd_value scope, uint32_t *position, hd_value *name, hd_value *value);
+
+/* Adds to the number in an item or attribute of an object; one atomic step. */
+int hd_heap_add_to_item(struct hd_heap *heap, hd_value object, struct hd_key *key, hd_value delta,
+                        hd_value *out) HD_MUST_USE;
+int hd_heap_add_to_attribute(struct hd_heap *heap, hd_value object, struct hd_key *name, hd_value delta,
+                             hd_value *out) HD_MUST_USE;
+
+/* ---- looking at objects --------------------------------------------------- */
+
+struct hd_object_info {
+    enum hd_kind_of_value kind;
+    uint64_t identity;        /* 0: an inline value */
+    uint64_t reference_count; /* 0: inline */
+    uint64_t shallow_bytes;
+    uint64_t length;
+    bool tracked;
+    unsigned generation;
+    bool saturated;
+};
+
+void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_object_info *out);
+
+/* ---- work between requests ------------------------------------------------ */
+
+/*
+ * At a safe point, after each request: starts a collection that is due and does a
+ * slice of what is waiting. True if something is left for hd_heap_step.
+ */
+bool hd_heap_settle(struct hd_heap *heap);
+/* Goes on with freeing and collecting for about `units`. True if something is left. */
+bool hd_heap_step(struct hd_heap *heap, uint64_t units);
+bool hd_heap_has_work(const struct hd_heap *heap);
+
+/* A collection asked for: begun by hd_heap_collect_begin, driven by hd_heap_collect_step. */
+struct hd_collect {
+    unsigned generation;
+    uint64_t wait_for; /* gc.full_ended_count at which it is over */
+    bool done;
+    struct hd_collection result;
+};
+
+/*
+ * Collects a generation and all younger ones. Generations 0 and 1 are done at
+ * once; 2 is exact for what is garbage now: a full collection that is under way is
+ * finished first. HD_EINVALID: no such generation.
+ */
+int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_collect *collect) HD_MUST_USE;
+/* True while it is not done. */
+bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint64_t units);
+/* All of it in one go, with all freeing that is waiting: for tests, tools and the memory limit. */
+int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collection *out) HD_MUST_USE;
+
+/*
+ * After HD_ENOMEM, at a safe point: finishes waiting frees, collects, trims. True if
+ * bytes came back, so that the request is worth a second try.
+ */
+bool hd_heap_relieve(struct hd_heap *heap);
+
+/* ---- numbers and checks --------------------------------------------------- */
+
+/* Calls visit for every number of the engine: name with its unit, and value. */
+void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, const char *name, uint64_t value),
+                   void *context);
+
+/*
+ * Checks every invariant of every structure, and each count against the
+ * references that there are; O(heap). NULL, or the name of a broken one. Needs
+ * scratch memory from outside the heap: an allocator that is not accounted.
+ */
+const char *hd_heap_check(struct hd_heap *heap, const struct hd_allocator *scratch);
+
+#endif

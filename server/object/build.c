@@ -1,0 +1,449 @@
+/*
+ * Literals to objects.
+ *
+ * Nodes come in pre-order. A stack holds the containers that are open; a value
+ * that is complete is delivered to the innermost of them, which may complete it
+ * in turn. Nothing that is being built can be reached by anybody before the whole
+ * is done, so a failure at any point just lets go of what there is.
+ */
+#include <string.h>
+
+#include "common/utf8.h"
+#include "object/object.h"
+#include "object/payload.h"
+
+/* A container that is open. */
+struct frame {
+    hd_value container; /* own; of an instance HD_ABSENT until its class came */
+    enum hd_kind kind;
+    uint64_t left;     /* nodes still to come into it */
+    uint64_t number;   /* of this container in the literal */
+    struct hd_key key; /* of a dict or instance: the key that waits for its value; may own key.value */
+    bool has_key;
+};
+
+/* Numbered containers: kept only when shares or captures will ask for them. */
+struct numbered {
+    hd_value value; /* own; HD_ABSENT while it is open */
+};
+
+struct builder {
+    struct hd_objects *objects;
+    const struct hd_build *build;
+    struct hd_literal_reader reader;
+    struct frame *frames;
+    uint32_t depth;
+    uint32_t frame_capacity;
+    struct numbered *numbered;
+    size_t numbered_capacity;
+    uint64_t container_count;
+    bool numbering;
+    hd_value *done; /* own: complete top-level values */
+    size_t done_count;
+    size_t done_capacity;
+    bool keys_in_done; /* top-level nodes alternate between key and value */
+};
+
+/* Makes room for one more of `bytes` each. */
+static int grow(struct builder *builder, void **array, size_t *capacity, size_t bytes)
+{
+    size_t more = *capacity ? *capacity * 2 : 16;
+    void *grown = hd_allocator_resize(builder->objects->allocator, *array, *capacity * bytes, more * bytes);
+    if (!grown)
+        return HD_ENOMEM;
+    *array = grown;
+    *capacity = more;
+    return 0;
+}
+
+static void release_key(struct builder *builder, struct frame *frame)
+{
+    if (frame->has_key)
+        hd_gc_release(builder->objects->gc, frame->key.value);
+    frame->has_key = false;
+}
+
+static void builder_fini(struct builder *builder)
+{
+    struct hd_gc *gc = builder->objects->gc;
+    const struct hd_allocator *allocator = builder->objects->allocator;
+    for (uint32_t i = 0; i < builder->depth; i++) {
+        release_key(builder, &builder->frames[i]);
+        hd_gc_release(gc, builder->frames[i].container);
+    }
+    for (size_t i = 0; builder->numbering && i < builder->container_count; i++)
+        hd_gc_release(gc, builder->numbered[i].value);
+    for (size_t i = 0; i < builder->done_count; i++)
+        hd_gc_release(gc, builder->done[i]);
+    hd_allocator_free(allocator, builder->frames, builder->frame_capacity * sizeof *builder->frames);
+    hd_allocator_free(allocator, builder->numbered, builder->numbered_capacity * sizeof *builder->numbered);
+    hd_allocator_free(allocator, builder->done, builder->done_capacity * sizeof *builder->done);
+}
+
+/* ---- completing ----------------------------------------------------------- */
+
+static void remember(struct builder *builder, uint64_t number, hd_value container)
+{
+    if (builder->numbering)
+        builder->numbered[number].value = hd_gc_retain(builder->objects->gc, container);
+}
+
+static int append_done(struct builder *builder, hd_value value)
+{
+    if (builder->done_count == builder->done_capacity) {
+        int error = grow(builder, (void **)&builder->done, &builder->done_capacity, sizeof *builder->done);
+        if (error)
+            return error;
+    }
+    builder->done[builder->done_count++] = value;
+    return 0;
+}
+
+/* The class of an instance that is being built. */
+static int begin_instance(struct builder *builder, struct frame *frame, hd_value class_value)
+{
+    int error = hd_instance_new(builder->objects, class_value, &frame->container);
+    if (!error)
+        hd_gc_release(builder->objects->gc, class_value);
+    return error;
+}
+
+/* Puts a complete value (steal, only on success) into a frame. */
+static int put(struct builder *builder, struct frame *frame, hd_value value)
+{
+    struct hd_objects *objects = builder->objects;
+    struct hd_key key;
+    bool was_new;
+    int error;
+    switch (frame->kind) {
+    case HD_KIND_LIST:
+        return hd_list_append(objects, frame->container, value);
+    case HD_KIND_TUPLE:
+        hd_tuple_init_at(objects, frame->container, hd_tuple_length(objects, frame->container) - (uint32_t)frame->left,
+                         value);
+        return 0;
+    case HD_KIND_SET:
+        key = hd_key_of(value);
+        error = hd_set_add(objects, frame->container, &key, &was_new);
+        if (!error)
+            hd_gc_release(objects->gc, value);
+        return error;
+    default: /* a dict or an instance */
+        if (frame->container == HD_ABSENT)
+            return begin_instance(builder, frame, value);
+        if (!frame->has_key) {
+            frame->key = hd_key_of(value);
+            frame->has_key = true;
+            return 0;
+        }
+        error = frame->kind == HD_KIND_DICT ? hd_dict_set(objects, frame->container, &frame->key, value)
+                                            : hd_attribute_set(objects, frame->container, &frame->key, value);
+        if (!error)
+            release_key(builder, frame);
+        return error;
+    }
+}
+
+/* A complete value (steal) goes where it belongs, and so do the containers that it completes. */
+static int deliver(struct builder *builder, hd_value value)
+{
+    while (builder->depth) {
+        struct frame *frame = &builder->frames[builder->depth - 1];
+        int error = put(builder, frame, value);
+        if (error) {
+            hd_gc_release(builder->objects->gc, value);
+            return error;
+        }
+        if (--frame->left)
+            return 0;
+        value = frame->container;
+        remember(builder, frame->number, value);
+        builder->depth--;
+    }
+    int error = append_done(builder, value);
+    if (error)
+        hd_gc_release(builder->objects->gc, value);
+    return error;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+/* Is the next node a key that need not be an object yet? */
+static struct frame *waits_for_key(struct builder *builder)
+{
+    if (!builder->depth)
+        return NULL;
+    struct frame *frame = &builder->frames[builder->depth - 1];
+    bool keyed = frame->kind == HD_KIND_DICT || frame->kind == HD_KIND_INSTANCE;
+    return keyed && frame->container != HD_ABSENT && !frame->has_key ? frame : NULL;
+}
+
+static int read_str(struct builder *builder, const struct hd_node *node)
+{
+    const uint8_t *bytes = node->bytes.data;
+    size_t size = node->bytes.size;
+    struct frame *frame = waits_for_key(builder);
+    struct hd_objects *objects = builder->objects;
+    hd_value value;
+    int error;
+    if (frame) {
+        /* Looked up by its bytes, so that a key that is met again shares one object. */
+        if (!hd_utf8_valid(bytes, size))
+            return HD_EUTF8;
+        frame->key = hd_key_of_bytes(HD_TAG_STR, bytes, size);
+        frame->has_key = true;
+        frame->left--;
+        return 0;
+    }
+    if (builder->keys_in_done && builder->depth == 0 && builder->done_count % 2 == 0) {
+        if (!hd_utf8_valid(bytes, size))
+            return HD_EUTF8;
+        struct hd_key key = hd_key_of_bytes(HD_TAG_STR, bytes, size);
+        error = hd_key_to_value(objects, &key, &value);
+    } else {
+        error = hd_str_new(objects, bytes, size, &value);
+    }
+    return error ? error : deliver(builder, value);
+}
+
+static int number_container(struct builder *builder, uint64_t *out)
+{
+    if (builder->numbering) {
+        if (builder->container_count == builder->numbered_capacity) {
+            int error =
+                grow(builder, (void **)&builder->numbered, &builder->numbered_capacity, sizeof *builder->numbered);
+            if (error)
+                return error;
+        }
+        builder->numbered[builder->container_count].value = HD_ABSENT;
+    }
+    *out = builder->container_count++;
+    return 0;
+}
+
+static int new_container(struct hd_objects *objects, const struct hd_node *node, hd_value *out)
+{
+    /* The reader has checked that at least as many nodes are left as a count promises. */
+    if (node->count > HD_ELEMENTS_MAX)
+        return HD_ETOO_LARGE;
+    uint32_t count = (uint32_t)node->count;
+    switch (node->kind) {
+    case HD_KIND_LIST:
+        return hd_list_new(objects, count, out);
+    case HD_KIND_TUPLE:
+        return hd_tuple_new(objects, count, out);
+    case HD_KIND_DICT:
+        return hd_dict_new(objects, count, out);
+    case HD_KIND_SET:
+        return hd_set_new(objects, count, out);
+    default:
+        *out = HD_ABSENT;
+        return 0;
+    }
+}
+
+static int push_frame(struct builder *builder, struct frame frame)
+{
+    if (builder->depth == HD_LITERAL_MAX_DEPTH)
+        return HD_EDEPTH;
+    if (builder->depth == builder->frame_capacity) {
+        size_t capacity = builder->frame_capacity;
+        int error = grow(builder, (void **)&builder->frames, &capacity, sizeof *builder->frames);
+        if (error)
+            return error;
+        builder->frame_capacity = (uint32_t)capacity;
+    }
+    builder->frames[builder->depth++] = frame;
+    return 0;
+}
+
+static int read_container(struct builder *builder, const struct hd_node *node)
+{
+    uint64_t number;
+    int error = number_container(builder, &number);
+    if (error)
+        return error;
+    hd_value container;
+    error = new_container(builder->objects, node, &container);
+    if (error)
+        return error;
+    uint64_t left = node->count;
+    if (node->kind == HD_KIND_DICT || node->kind == HD_KIND_INSTANCE)
+        left *= 2;
+    if (node->kind == HD_KIND_INSTANCE)
+        left++;
+    if (left == 0) {
+        remember(builder, number, container);
+        return deliver(builder, container);
+    }
+    error =
+        push_frame(builder, (struct frame){.container = container, .kind = node->kind, .left = left, .number = number});
+    if (error)
+        hd_gc_release(builder->objects->gc, container);
+    return error;
+}
+
+static int read_reference(struct builder *builder, const struct hd_node *node)
+{
+    hd_value value;
+    if (node->kind == HD_KIND_SHARED) {
+        if (node->shared >= builder->container_count)
+            return HD_EINVALID;
+        value = builder->numbered[node->shared].value;
+        if (value == HD_ABSENT)
+            return HD_ECYCLE;
+    } else {
+        const struct hd_resolver *resolver = &builder->build->resolver;
+        int error = resolver->resolve ? resolver->resolve(resolver->context, node->handle, &value) : HD_EHANDLE_UNKNOWN;
+        if (error)
+            return error;
+    }
+    return deliver(builder, hd_gc_retain(builder->objects->gc, value));
+}
+
+static int read_node(struct builder *builder)
+{
+    struct hd_objects *objects = builder->objects;
+    struct hd_node node;
+    int error = hd_literal_reader_next(&builder->reader, &node);
+    if (error)
+        return error;
+    hd_value value;
+    switch (node.kind) {
+    case HD_KIND_NONE:
+        return deliver(builder, HD_NONE);
+    case HD_KIND_FALSE:
+        return deliver(builder, HD_FALSE);
+    case HD_KIND_TRUE:
+        return deliver(builder, HD_TRUE);
+    case HD_KIND_INT:
+        error = hd_int_new(objects, node.integer, &value);
+        break;
+    case HD_KIND_BIG_INT:
+        error = hd_int_from_bytes(objects, node.bytes.data, node.bytes.size, &value);
+        break;
+    case HD_KIND_FLOAT:
+        error = hd_float_new(objects, node.real, &value);
+        break;
+    case HD_KIND_STR:
+        return read_str(builder, &node);
+    case HD_KIND_BYTES:
+        error = hd_bytes_new(objects, node.bytes.data, node.bytes.size, &value);
+        break;
+    case HD_KIND_HANDLE:
+    case HD_KIND_SHARED:
+        return read_reference(builder, &node);
+    default:
+        return read_container(builder, &node);
+    }
+    return error ? error : deliver(builder, value);
+}
+
+/* Hands out the containers that were asked for. */
+static int check_captures(const struct builder *builder)
+{
+    const struct hd_build *build = builder->build;
+    for (size_t i = 0; i < build->capture_count; i++) {
+        if (build->captures[i] >= builder->container_count || (i && build->captures[i] <= build->captures[i - 1]))
+            return HD_EINVALID;
+    }
+    return 0;
+}
+
+static void hand_out_captures(struct builder *builder)
+{
+    const struct hd_build *build = builder->build;
+    for (size_t i = 0; i < build->capture_count; i++)
+        build->captured[i] = hd_gc_retain(builder->objects->gc, builder->numbered[build->captures[i]].value);
+}
+
+static int read_all(struct builder *builder, struct hd_objects *objects, const struct hd_build *build)
+{
+    builder->objects = objects;
+    builder->build = build;
+    builder->numbering = build->capture_count > 0 || build->columns->shared_count > 0;
+    hd_literal_reader_init(&builder->reader, build->columns);
+    int error = 0;
+    while (!error && hd_literal_reader_left(&builder->reader))
+        error = read_node(builder);
+    if (!error && builder->depth)
+        error = HD_EPROTOCOL; /* fewer nodes than the counts promise */
+    if (!error)
+        error = hd_literal_reader_end(&builder->reader);
+    return error ? error : check_captures(builder);
+}
+
+int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
+{
+    struct builder builder = {0};
+    int error = read_all(&builder, objects, build);
+    if (!error && builder.done_count != 1)
+        error = HD_EPROTOCOL;
+    if (!error) {
+        hand_out_captures(&builder);
+        *out = builder.done[0];
+        builder.done_count = 0;
+    }
+    builder_fini(&builder);
+    return error;
+}
+
+/* ---- extending ------------------------------------------------------------ */
+
+static int extend_list(struct builder *builder, hd_value list)
+{
+    if (builder->done_count > HD_ELEMENTS_MAX)
+        return HD_ETOO_LARGE;
+    int error = hd_list_reserve(builder->objects, list, (uint32_t)builder->done_count);
+    for (size_t i = 0; !error && i < builder->done_count; i++) {
+        error = hd_list_append(builder->objects, list, builder->done[i]);
+        builder->done[i] = HD_ABSENT;
+    }
+    return error;
+}
+
+/* Everything that can fail is done before the first change: hashing, and room for all entries. */
+static int extend_table(struct builder *builder, hd_value table, unsigned stride)
+{
+    struct hd_objects *objects = builder->objects;
+    if (builder->done_count % stride)
+        return HD_EPROTOCOL;
+    if (builder->done_count / stride > HD_ELEMENTS_MAX)
+        return HD_ETOO_LARGE;
+    int error = 0;
+    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
+        struct hd_key key = hd_key_of(builder->done[i]);
+        error = hd_key_hash(objects, &key);
+    }
+    if (!error)
+        error = hd_dict_reserve(objects, table, (uint32_t)(builder->done_count / stride));
+    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
+        struct hd_key key = hd_key_of(builder->done[i]);
+        bool was_new;
+        if (stride == 1) {
+            error = hd_set_add(objects, table, &key, &was_new);
+        } else {
+            error = hd_dict_set(objects, table, &key, builder->done[i + 1]);
+            if (!error)
+                builder->done[i + 1] = HD_ABSENT;
+        }
+    }
+    return error;
+}
+
+int hd_build_extend(struct hd_objects *objects, const struct hd_build *build, hd_value container)
+{
+    enum hd_kind_of_value kind = hd_kind_of(objects, container);
+    if (kind != HD_IS_LIST && kind != HD_IS_DICT && kind != HD_IS_SET)
+        return HD_ETYPE;
+    struct builder builder = {.keys_in_done = kind == HD_IS_DICT};
+    int error = read_all(&builder, objects, build);
+    if (!error && kind == HD_IS_LIST)
+        error = extend_list(&builder, container);
+    else if (!error)
+        error = extend_table(&builder, container, kind == HD_IS_DICT ? 2 : 1);
+    if (!error)
+        hand_out_captures(&builder);
+    builder_fini(&builder);
+    return error;
+}

@@ -1,0 +1,208 @@
+/* Dicts and sets: the hash table as objects. */
+#include <string.h>
+
+#include "object/hash_table.h"
+#include "object/object.h"
+#include "object/payload.h"
+
+static struct hd_hash_table *table_of(const struct hd_objects *objects, hd_value value)
+{
+    return hd_gc_payload(objects->gc, value);
+}
+
+static void dict_traverse(const struct hd_gc *gc, void *payload, struct hd_refs *out)
+{
+    (void)gc;
+    struct hd_hash_table *table = payload;
+    out->spans[out->span_count++] = (struct hd_span){table->entries, (size_t)table->end * 2};
+}
+
+static void set_traverse(const struct hd_gc *gc, void *payload, struct hd_refs *out)
+{
+    (void)gc;
+    struct hd_hash_table *table = payload;
+    out->spans[out->span_count++] = (struct hd_span){table->entries, table->end};
+}
+
+static void table_dispose(struct hd_gc *gc, uint32_t index, void *payload)
+{
+    struct hd_objects *objects = hd_objects_of(gc);
+    hd_hash_table_dispose(objects, payload);
+    objects->type_count[hd_table_type(gc->table, index)]--;
+}
+
+const struct hd_type_ops hd_dict_ops = {
+    .name = "dict", .inner = true, .tracked = true, .traverse = dict_traverse, .dispose = table_dispose};
+const struct hd_type_ops hd_set_ops = {
+    .name = "set", .inner = true, .tracked = true, .traverse = set_traverse, .dispose = table_dispose};
+
+static unsigned stride_of(const struct hd_objects *objects, hd_value value)
+{
+    return hd_stride_of((enum hd_type)hd_gc_type(objects->gc, value));
+}
+
+static int table_new(struct hd_objects *objects, enum hd_type type, uint32_t capacity, hd_value *out)
+{
+    hd_value value;
+    int error = hd_object_new(objects, type, sizeof(struct hd_hash_table), &value);
+    if (error)
+        return error;
+    if (capacity)
+        error = hd_hash_table_reserve(objects, value, hd_stride_of(type), capacity);
+    if (error)
+        hd_gc_release(objects->gc, value);
+    else
+        *out = value;
+    return error;
+}
+
+int hd_dict_new(struct hd_objects *objects, uint32_t capacity, hd_value *out)
+{
+    return table_new(objects, HD_TYPE_DICT, capacity, out);
+}
+
+int hd_set_new(struct hd_objects *objects, uint32_t capacity, hd_value *out)
+{
+    return table_new(objects, HD_TYPE_SET, capacity, out);
+}
+
+int hd_dict_reserve(struct hd_objects *objects, hd_value dict, uint32_t more)
+{
+    return hd_hash_table_reserve(objects, dict, stride_of(objects, dict), more);
+}
+
+uint32_t hd_dict_length(const struct hd_objects *objects, hd_value dict)
+{
+    return table_of(objects, dict)->count;
+}
+
+bool hd_dict_next(const struct hd_objects *objects, hd_value dict, uint32_t *position, hd_value *key, hd_value *value)
+{
+    const struct hd_hash_table *table = table_of(objects, dict);
+    unsigned stride = stride_of(objects, dict);
+    for (uint32_t i = *position; i < table->end; i++) {
+        const hd_value *entry = table->entries + (size_t)i * stride;
+        if (entry[0] == HD_ABSENT)
+            continue;
+        *position = i + 1;
+        *key = entry[0];
+        *value = stride == 2 ? entry[1] : HD_ABSENT;
+        return true;
+    }
+    *position = table->end;
+    return false;
+}
+
+int hd_dict_get(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value *out)
+{
+    const struct hd_hash_table *table = table_of(objects, dict);
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table, 2, key, &entry);
+    if (error)
+        return error;
+    if (entry == HD_ENTRY_NONE)
+        return HD_EKEY;
+    *out = hd_gc_retain(objects->gc, table->entries[(size_t)entry * 2 + 1]);
+    return 0;
+}
+
+/* Adds an entry for a key that was looked for in vain. */
+static int add(struct hd_objects *objects, hd_value owner, unsigned stride, struct hd_key *key, hd_value value)
+{
+    hd_value key_value;
+    int error = hd_key_to_value(objects, key, &key_value);
+    if (error)
+        return error;
+    error = hd_hash_table_add(objects, owner, stride, key, key_value, value);
+    if (error)
+        hd_gc_release(objects->gc, key_value);
+    return error;
+}
+
+int hd_dict_set(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value value)
+{
+    struct hd_hash_table *table = table_of(objects, dict);
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table, 2, key, &entry);
+    if (error)
+        return error;
+    if (entry == HD_ENTRY_NONE)
+        return add(objects, dict, 2, key, value);
+    hd_gc_store(objects->gc, hd_value_index(dict), &table->entries[(size_t)entry * 2 + 1], value);
+    return 0;
+}
+
+int hd_dict_pop(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value *out)
+{
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table_of(objects, dict), 2, key, &entry);
+    if (error)
+        return error;
+    if (entry == HD_ENTRY_NONE)
+        return HD_EKEY;
+    hd_value key_value, value;
+    hd_hash_table_take(objects, dict, 2, key, entry, &key_value, &value);
+    hd_gc_release(objects->gc, key_value);
+    if (out)
+        *out = value;
+    else
+        hd_gc_release(objects->gc, value);
+    return 0;
+}
+
+int hd_set_add(struct hd_objects *objects, hd_value set, struct hd_key *key, bool *was_new)
+{
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table_of(objects, set), 1, key, &entry);
+    if (!error && entry == HD_ENTRY_NONE)
+        error = add(objects, set, 1, key, HD_ABSENT);
+    if (!error)
+        *was_new = entry == HD_ENTRY_NONE;
+    return error;
+}
+
+int hd_set_discard(struct hd_objects *objects, hd_value set, struct hd_key *key, bool *was_there)
+{
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table_of(objects, set), 1, key, &entry);
+    if (error)
+        return error;
+    if (entry != HD_ENTRY_NONE) {
+        hd_value key_value, unused;
+        hd_hash_table_take(objects, set, 1, key, entry, &key_value, &unused);
+        hd_gc_release(objects->gc, key_value);
+    }
+    *was_there = entry != HD_ENTRY_NONE;
+    return 0;
+}
+
+int hd_dict_contains(struct hd_objects *objects, hd_value dict, struct hd_key *key, bool *out)
+{
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table_of(objects, dict), stride_of(objects, dict), key, &entry);
+    if (!error)
+        *out = entry != HD_ENTRY_NONE;
+    return error;
+}
+
+int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, hd_value *value)
+{
+    const struct hd_hash_table *table = table_of(objects, dict);
+    unsigned stride = stride_of(objects, dict);
+    if (table->count == 0)
+        return HD_EKEY;
+    /* The last entry is never a hole. */
+    uint32_t entry = table->end - 1;
+    struct hd_key last = hd_key_of(table->entries[(size_t)entry * stride]);
+    int error = hd_key_hash(objects, &last);
+    if (error)
+        return error;
+    hd_value key_value, taken = HD_ABSENT;
+    hd_hash_table_take(objects, dict, stride, &last, entry, &key_value, &taken);
+    *key = key_value;
+    if (value)
+        *value = taken;
+    else if (taken != HD_ABSENT)
+        hd_gc_release(objects->gc, taken);
+    return 0;
+}

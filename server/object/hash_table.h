@@ -1,0 +1,46 @@
+/*
+ * The ordered hash table inside dicts and sets; its fields are in payload.h.
+ *
+ * Costs: O(1) for all but growth of the index, which is spread over the
+ * insertions that follow, and the removal of holes, O(entries), which at least
+ * a quarter as many deletions have paid for.
+ *
+ * `owner` is the object whose payload the table is; its block must not move
+ * during a call, which only compaction at a safe point could do.
+ */
+#ifndef HEAPD_OBJECT_HASH_TABLE_H
+#define HEAPD_OBJECT_HASH_TABLE_H
+
+#include "object/object.h"
+#include "object/payload.h"
+
+#define HD_TABLE_UNINDEXED 8
+#define HD_ENTRY_NONE UINT32_MAX
+
+/* Words per entry. */
+static inline unsigned hd_stride_of(enum hd_type type)
+{
+    return type == HD_TYPE_SET ? 1 : 2;
+}
+
+/* The key's entry, or HD_ENTRY_NONE. Errors of hd_key_hash and hd_key_equal. */
+int hd_hash_table_find(struct hd_objects *objects, const struct hd_hash_table *table, unsigned stride,
+                       struct hd_key *key, uint32_t *out) HD_MUST_USE;
+/* Makes room for `more` entries to come. HD_ENOMEM, HD_ETOO_LARGE. */
+int hd_hash_table_reserve(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t more) HD_MUST_USE;
+/*
+ * Adds an entry for a key that is not there: key_value (steal, only on success)
+ * and, with stride 2, value (likewise).
+ */
+int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
+                      hd_value key_value, hd_value value) HD_MUST_USE;
+/* Takes an entry out; the caller owns what it held. `key` is the entry's, hashed. */
+void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
+                        uint32_t entry, hd_value *key_out, hd_value *value_out);
+/* Frees entries and index; the references in them are the caller's affair. */
+void hd_hash_table_dispose(struct hd_objects *objects, struct hd_hash_table *table);
+size_t hd_hash_table_bytes(const struct hd_hash_table *table);
+/* NULL or a broken invariant. */
+const char *hd_hash_table_check(struct hd_objects *objects, const struct hd_hash_table *table, unsigned stride);
+
+#endif

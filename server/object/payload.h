@@ -1,0 +1,145 @@
+/*
+ * How the payloads of the types lie in memory. For this folder only.
+ *
+ * Payloads have no header. Those of inner types leave bytes 4..7 to the collector
+ * (gc_link), which threads its queue of the dead through them.
+ */
+#ifndef HEAPD_OBJECT_PAYLOAD_H
+#define HEAPD_OBJECT_PAYLOAD_H
+
+#include "object/object.h"
+
+/* Sign and magnitude, as GMP's mpn functions want them; no leading zero limbs. */
+struct hd_int {
+    uint32_t limb_count;
+    uint32_t negative;
+    uint64_t limbs[];
+};
+
+struct hd_float {
+    double real;
+};
+
+struct hd_str { /* bytes too */
+    uint32_t size;
+    uint8_t bytes[];
+};
+
+/*
+ * head + length <= capacity. Free room at both ends, so that both ends are cheap.
+ */
+struct hd_list {
+    uint32_t length;
+    uint32_t gc_link;
+    uint32_t head;
+    uint32_t capacity;
+    hd_value items[];
+};
+
+struct hd_tuple {
+    uint32_t length;
+    uint32_t gc_link;
+    hd_value items[];
+};
+
+/*
+ * An open-addressing index over entries in order of insertion, as CPython's dict
+ * has it, that grows a few slots at a time.
+ *
+ *     entries      `end` of `capacity` used; a dict's are pairs, a set's single
+ *                  words; a deleted one has HD_ABSENT for a key
+ *     slots        hash in the high half, entry + 1 in the low; 0 never used,
+ *                  HD_SLOT_DELETED was used. NULL while `capacity` is at most
+ *                  HD_TABLE_UNINDEXED: then entries are looked through.
+ *     old_slots    while growing: slots from `migrated` on are not in `slots` yet
+ *
+ *     count <= end <= capacity
+ *     count == number of entries whose key is present
+ *     each present entry is in exactly one of slots and old_slots
+ *     filled (used and deleted in slots) <= 3/4 of them
+ */
+struct hd_hash_table {
+    uint32_t count;
+    uint32_t gc_link;
+    uint32_t end;
+    uint32_t capacity;
+    hd_value *entries;   /* own: a block of the object allocator */
+    uint64_t *slots;     /* own */
+    uint64_t *old_slots; /* own */
+    uint32_t slot_bits;  /* log2 of the number of slots */
+    uint32_t old_slot_bits;
+    uint32_t filled;
+    uint32_t migrated;
+};
+
+struct hd_class {
+    uint32_t id;
+    uint32_t gc_link;
+    hd_value name;
+    hd_value superclass;
+    hd_value layout;     /* dict: attribute name to position in instances */
+    hd_value attributes; /* dict of the class's own attributes, or HD_ABSENT */
+    uint32_t layout_count;
+    uint32_t instance_hint; /* slots that new instances get */
+};
+
+/*
+ * `shape` is the class's id (24 bits) and the number of slots (8 bits). Slots
+ * stand in the order of the class's layout; one that is not set is HD_ABSENT.
+ */
+struct hd_instance {
+    uint32_t shape;
+    uint32_t gc_link;
+    hd_value slots[];
+};
+
+struct hd_scope {
+    uint32_t closed;
+    uint32_t gc_link;
+    hd_value names;
+    hd_value parent;
+};
+
+static inline struct hd_objects *hd_objects_of(const struct hd_gc *gc)
+{
+    return gc->types_context;
+}
+
+/* Makes an object of a type and counts it. */
+int hd_object_new(struct hd_objects *objects, enum hd_type type, size_t payload_bytes, hd_value *out) HD_MUST_USE;
+
+extern const struct hd_type_ops hd_list_ops, hd_tuple_ops, hd_dict_ops, hd_set_ops, hd_class_ops, hd_instance_ops,
+    hd_scope_ops;
+
+/* The id's class is forgotten. */
+void hd_class_forget(struct hd_objects *objects, uint32_t id);
+
+/* An int as sign and limbs, wherever it lies. */
+struct hd_int_view {
+    const uint64_t *limbs;
+    size_t limb_count;
+    bool negative;
+    uint64_t own; /* where the limb of an inline int lies; the view must not be copied then */
+};
+
+void hd_int_view(const struct hd_objects *objects, hd_value value, struct hd_int_view *out);
+/* From limbs, leading zeros allowed; inline if it fits. HD_ENOMEM, HD_ETOO_LARGE. */
+int hd_int_from_limbs(struct hd_objects *objects, const uint64_t *limbs, size_t limb_count, bool negative,
+                      hd_value *out) HD_MUST_USE;
+/* The integer that a float equals, if any: up to 17 limbs are written. */
+bool hd_float_to_limbs(double real, uint64_t limbs[17], size_t *limb_count, bool *negative);
+
+uint64_t hd_siphash13(const uint64_t key[2], const void *bytes, size_t size);
+
+static inline bool hd_is_str(const struct hd_objects *objects, hd_value value)
+{
+    return hd_value_tag(value) == HD_TAG_STR ||
+           (hd_value_is_ref(value) && hd_gc_type(objects->gc, value) == HD_TYPE_STR);
+}
+
+static inline bool hd_is_type(const struct hd_objects *objects, hd_value value, enum hd_type type)
+{
+    return hd_value_is_ref(value) && hd_gc_type(objects->gc, value) == (unsigned)type;
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* The types' registration, and what they have in common. */
+#include "object/object.h"
+
+#include <string.h>
+
+#include "object/payload.h"
+
+static void leaf_dispose(struct hd_gc *gc, uint32_t index, void *payload)
+{
+    (void)payload;
+    hd_objects_of(gc)->type_count[hd_table_type(gc->table, index)]--;
+}
+
+static const struct hd_type_ops int_ops = {.name = "int", .dispose = leaf_dispose};
+static const struct hd_type_ops float_ops = {.name = "float", .dispose = leaf_dispose};
+static const struct hd_type_ops str_ops = {.name = "str", .dispose = leaf_dispose};
+static const struct hd_type_ops bytes_ops = {.name = "bytes", .dispose = leaf_dispose};
+
+int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct hd_allocator *allocator,
+                    const uint64_t hash_key[2])
+{
+    memset(objects, 0, sizeof *objects);
+    objects->memo = hd_allocator_new_zeroed(allocator, HD_MEMO_SLOTS * sizeof *objects->memo);
+    if (!objects->memo)
+        return HD_ENOMEM;
+    objects->gc = gc;
+    objects->allocator = allocator;
+    objects->hash_key[0] = hash_key[0];
+    objects->hash_key[1] = hash_key[1];
+    gc->types_context = objects;
+    gc->types[HD_TYPE_INT] = &int_ops;
+    gc->types[HD_TYPE_FLOAT] = &float_ops;
+    gc->types[HD_TYPE_STR] = &str_ops;
+    gc->types[HD_TYPE_BYTES] = &bytes_ops;
+    gc->types[HD_TYPE_LIST] = &hd_list_ops;
+    gc->types[HD_TYPE_TUPLE] = &hd_tuple_ops;
+    gc->types[HD_TYPE_DICT] = &hd_dict_ops;
+    gc->types[HD_TYPE_SET] = &hd_set_ops;
+    gc->types[HD_TYPE_CLASS] = &hd_class_ops;
+    gc->types[HD_TYPE_INSTANCE] = &hd_instance_ops;
+    gc->types[HD_TYPE_SCOPE] = &hd_scope_ops;
+    return 0;
+}
+
+void hd_objects_fini(struct hd_objects *objects)
+{
+    if (!objects || !objects->allocator)
+        return;
+    hd_allocator_free(objects->allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
+    hd_allocator_free(objects->allocator, objects->class_indices, objects->class_capacity * sizeof(uint32_t));
+    memset(objects, 0, sizeof *objects);
+}
+
+int hd_object_new(struct hd_objects *objects, enum hd_type type, size_t payload_bytes, hd_value *out)
+{
+    int error = hd_gc_new(objects->gc, (unsigned)type, payload_bytes, out);
+    if (!error)
+        objects->type_count[type]++;
+    return error;
+}
+
+enum hd_kind_of_value hd_kind_of(const struct hd_objects *objects, hd_value value)
+{
+    switch (hd_value_tag(value)) {
+    case HD_TAG_INT:
+        return HD_IS_INT;
+    case HD_TAG_STR:
+        return HD_IS_STR;
+    case HD_TAG_BYTES:
+        return HD_IS_BYTES;
+    case HD_TAG_FLOAT:
+        return HD_IS_FLOAT;
+    case HD_TAG_SINGLE:
+        return value == HD_NONE ? HD_IS_NONE : HD_IS_BOOL;
+    case HD_TAG_REF:
+        break;
+    }
+    /* The boxed types are numbered in the same order, behind none and bool. */
+    _Static_assert(HD_TYPE_INT + 2 == (int)HD_IS_INT && HD_TYPE_SCOPE + 2 == (int)HD_IS_SCOPE, "same order");
+    return (enum hd_kind_of_value)(hd_gc_type(objects->gc, value) + 2);
+}
+
+const char *hd_kind_name(enum hd_kind_of_value kind)
+{
+    static const char *const names[] = {"?",    "none",  "bool", "int", "float", "str",      "bytes",
+                                        "list", "tuple", "dict", "set", "class", "instance", "scope"};
+    unsigned index = (unsigned)kind;
+    return index < sizeof names / sizeof names[0] ? names[index] : "?";
+}
