@@ -2,18 +2,7 @@
 
 #include <string.h>
 
-#include "alloc/large.h"
-#include "alloc/pool.h"
-
-struct hd_alloc {
-    struct hd_pages pages;
-    struct hd_arenas arenas;
-    struct hd_pools pools;
-    struct hd_larges larges;
-    const struct hd_allocator *allocator; /* borrow; where this structure lies */
-    bool (*fault)(void *context);
-    void *fault_context;
-};
+#include "alloc/alloc_internal.h"
 
 int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct hd_allocator *allocator,
                  const struct hd_alloc_config *config, struct hd_alloc **out)

@@ -113,6 +113,30 @@ void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes);
 size_t hd_alloc_usable(const void *block);
 bool hd_alloc_is_large(const void *block);
 
+/*
+ * Emptying arenas, so that they can go back to the system. A round is begun and
+ * chooses in slices; then whoever knows where the pointers to blocks are moves
+ * each block that is leaving (hd_alloc_move); arenas go back as their last block
+ * leaves. hd_alloc_evacuate_end puts those that did not empty among the others
+ * again.
+ */
+void hd_alloc_evacuate_begin(struct hd_alloc *alloc);
+/* Looks at up to arena_count arenas more. True while there are more to look at. */
+bool hd_alloc_evacuate_choose(struct hd_alloc *alloc, unsigned arena_count);
+/* Bytes of live blocks in the arenas that were chosen. */
+uint64_t hd_alloc_evacuate_bytes(const struct hd_alloc *alloc);
+/* Gives up on up to arena_count arenas. True while there are more. */
+bool hd_alloc_evacuate_end(struct hd_alloc *alloc, unsigned arena_count);
+/* Is the block in an arena that is being emptied? */
+bool hd_alloc_is_leaving(const void *block);
+/* Fetches what that question needs. Any pointer will do. */
+static inline void hd_alloc_prefetch_leaving(const void *block)
+{
+    __builtin_prefetch((const void *)((uintptr_t)block & ~(uintptr_t)(HD_ARENA_BYTES - 1)));
+}
+/* A block of the same size and contents elsewhere; the old one is given back. NULL: unchanged. */
+void *hd_alloc_move(struct hd_alloc *alloc, void *block);
+
 /* Gives all empty arenas back, the reserve too, but not what was preallocated. Returns the bytes. O(empty arenas). */
 size_t hd_alloc_trim(struct hd_alloc *alloc);
 

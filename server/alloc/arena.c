@@ -74,6 +74,8 @@ static void mark_granules(struct hd_arena *arena, unsigned first, unsigned count
 
 static unsigned fill_of(const struct hd_arena *arena)
 {
+    if (arena->leaving)
+        return HD_ARENA_FILL_LEAVING;
     return arena->pool_count == 0 ? HD_ARENA_FILL_EMPTY : arena->free_count * 16u / HD_ARENA_GRANULES;
 }
 
@@ -116,6 +118,8 @@ static void arena_format(struct hd_arena *arena, struct hd_arenas *owner)
     *arena = (struct hd_arena){
         .kind = HD_SPAN_ARENA,
         .owner = owner,
+        .all_next = arena->all_next,
+        .all_prev = arena->all_prev,
         .free_count = HD_ARENA_GRANULES - 1,
         .longest_run = HD_ARENA_GRANULES - 1,
     };
@@ -130,6 +134,10 @@ static void adopt(struct hd_arenas *arenas, struct hd_arena *arena)
 {
     arena_format(arena, arenas);
     list_insert(arenas, arena);
+    arena->all_next = arenas->all;
+    if (arenas->all)
+        arenas->all->all_prev = arena;
+    arenas->all = arena;
     arenas->arena_count++;
     arenas->empty_count++;
     arenas->mapped_count++;
@@ -161,6 +169,14 @@ static bool map_more(struct hd_arenas *arenas)
 static void release(struct hd_arenas *arenas, struct hd_arena *arena)
 {
     list_remove(arenas, arena);
+    if (arenas->cursor == arena)
+        arenas->cursor = arena->all_next;
+    if (arena->all_prev)
+        arena->all_prev->all_next = arena->all_next;
+    else
+        arenas->all = arena->all_next;
+    if (arena->all_next)
+        arena->all_next->all_prev = arena->all_prev;
     arenas->arena_count--;
     arenas->empty_count--;
     arenas->released_count++;
@@ -199,7 +215,7 @@ int hd_arenas_keep(struct hd_arenas *arenas, uint64_t count)
 /* The fullest arena with a long enough run; among equally full ones the tightest fit. */
 static struct hd_arena *choose(const struct hd_arenas *arenas, unsigned granule_count)
 {
-    for (unsigned fill = 0; fill < HD_ARENA_FILLS; fill++) {
+    for (unsigned fill = 0; fill <= HD_ARENA_FILL_EMPTY; fill++) {
         uint64_t runs = arenas->has_run[fill] & ~UINT64_C(0) << (granule_count - 1);
         if (runs)
             return arenas->lists[fill][__builtin_ctzll(runs) + 1];
@@ -310,6 +326,21 @@ size_t hd_arenas_trim(struct hd_arenas *arenas)
         }
     }
     return released;
+}
+
+void hd_arenas_set_leaving(struct hd_arenas *arenas, struct hd_arena *arena, bool leaving)
+{
+    list_remove(arenas, arena);
+    arena->leaving = leaving;
+    list_insert(arenas, arena);
+}
+
+struct hd_pool *hd_arena_next_pool(const struct hd_arena *arena, unsigned granule)
+{
+    for (; granule < HD_ARENA_GRANULES; granule++)
+        if (arena->record_of[granule] > HD_GRANULE_RECORDS)
+            return hd_pool_of(granule_at(arena, granule));
+    return NULL;
 }
 
 const char *hd_arenas_each_pool(const struct hd_arenas *arenas,

@@ -33,6 +33,7 @@ enum hd_pool_state {
     HD_POOL_FULL,
     HD_POOL_CURRENT, /* where its class takes blocks from; may be full or empty */
     HD_POOL_RUN,     /* one block, always live */
+    HD_POOL_LEAVING, /* in an arena that is being emptied: gives no blocks, and goes back with its last */
 };
 #define HD_POOL_BINS 4
 
@@ -45,8 +46,7 @@ enum hd_pool_state {
  *     used_count < low_water   never between calls: the put that gets there sorts the pool anew
  *     dense == (state is full, current, or the fullest bin)
  *
- * A pool chosen to be evacuated will be in no bin, not dense, with low_water 1: then it takes no
- * new blocks, and goes back with its last.
+ * A leaving pool is in no bin, not dense, and has low_water 1.
  */
 struct hd_pool {
     uint64_t free[HD_POOL_WORDS];
@@ -86,11 +86,14 @@ struct hd_arena {
     struct hd_arenas *owner;
     struct hd_arena *next; /* in the list of its fill and longest run */
     struct hd_arena *prev;
+    struct hd_arena *all_next; /* in the list of all arenas */
+    struct hd_arena *all_prev;
     struct hd_pool *record_free; /* given back, linked by next */
     struct hd_pool *record_next; /* never used: record_next .. record_end */
     struct hd_pool *record_end;
     uint16_t free_count;
     uint16_t longest_run;
+    bool leaving; /* being emptied: nothing new is put here */
     uint8_t fill; /* which list; longest_run, capped, is the other coordinate */
     uint64_t free_map[HD_ARENA_WORDS];
     uint16_t record_of[HD_ARENA_GRANULES];
@@ -99,9 +102,10 @@ struct hd_arena {
 _Static_assert(HD_ARENA_GRANULES >= 16 && HD_ARENA_GRANULES <= 256, "granules are numbered in a byte");
 _Static_assert((HD_ARENA_BYTES & (HD_ARENA_BYTES - 1)) == 0, "arenas are found by masking an address");
 
-/* Sixteen degrees of fullness, the fullest first, and wholly empty arenas last. */
-#define HD_ARENA_FILLS 17
-#define HD_ARENA_FILL_EMPTY (HD_ARENA_FILLS - 1)
+/* Sixteen degrees of fullness, the fullest first, then wholly empty arenas; those that are leaving are never chosen. */
+#define HD_ARENA_FILLS 18
+#define HD_ARENA_FILL_EMPTY 16
+#define HD_ARENA_FILL_LEAVING 17
 #define HD_ARENA_LONGEST_MAX 64
 
 /*
@@ -120,6 +124,8 @@ struct hd_arenas {
     uint64_t reserve_count;  /* empty arenas beyond this go back */
     uint64_t kept_count;     /* but never the last so many */
     bool huge_pages;
+    struct hd_arena *all;
+    struct hd_arena *cursor; /* of a walk over all arenas; moved on when its arena goes back */
     uint64_t has_run[HD_ARENA_FILLS];
     struct hd_arena *lists[HD_ARENA_FILLS][HD_ARENA_LONGEST_MAX + 1];
 };
@@ -141,6 +147,11 @@ struct hd_pool *hd_arenas_take(struct hd_arenas *arenas, unsigned granule_count)
 void hd_arenas_give(struct hd_arenas *arenas, struct hd_pool *pool);
 /* Gives back the reserve too, but not what is kept. Returns the bytes. */
 size_t hd_arenas_trim(struct hd_arenas *arenas);
+
+/* Sets the arena apart, or puts it back among the others. Its pools are the caller's affair. */
+void hd_arenas_set_leaving(struct hd_arenas *arenas, struct hd_arena *arena, bool leaving);
+/* The pool or run at or behind a granule of an arena; NULL if there is none. */
+struct hd_pool *hd_arena_next_pool(const struct hd_arena *arena, unsigned granule);
 
 /* Calls visit for each pool and run until it returns other than NULL; returns that. O(granules). */
 const char *hd_arenas_each_pool(const struct hd_arenas *arenas,

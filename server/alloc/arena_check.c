@@ -76,6 +76,8 @@ static const char *check_arena(const struct hd_arenas *arenas, const struct hd_a
     if (arena->free_count > 0 && !arena->record_free && arena->record_next == arena->record_end)
         return "arena: granules are free, but there is no record for them";
     unsigned fill = arena->pool_count == 0 ? HD_ARENA_FILL_EMPTY : arena->free_count * 16u / HD_ARENA_GRANULES;
+    if (arena->leaving)
+        fill = HD_ARENA_FILL_LEAVING;
     if (arena->fill != fill)
         return "arena: fill";
     return check_granules(arena);

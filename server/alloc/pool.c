@@ -183,6 +183,8 @@ static void sort_pool(struct hd_pools *pools, struct hd_class *class, struct hd_
     }
     if (pool->state == HD_POOL_FULL)
         class->full_count--;
+    else if (pool->state == HD_POOL_LEAVING)
+        class->leaving_count--;
     else
         bin_remove(class, pool);
     if (pool->used_count == 0) {
@@ -274,6 +276,44 @@ size_t hd_pools_trim(struct hd_pools *pools)
         released += (size_t)(before - class->pool_count);
     }
     return released;
+}
+
+void hd_pools_leave(struct hd_pools *pools, struct hd_pool *pool)
+{
+    struct hd_class *class = &pools->classes[pool->class_index];
+    if (pool->state == HD_POOL_RUN)
+        return;
+    assert(class->cached_count == 0);
+    if (pool->state == HD_POOL_FULL)
+        class->full_count--;
+    else if (pool->state == HD_POOL_CURRENT)
+        class->current = NULL;
+    else
+        bin_remove(class, pool);
+    if (pool->used_count == 0) {
+        class->pool_count--;
+        hd_arenas_give(pools->arenas, pool);
+        return;
+    }
+    class->leaving_count++;
+    set_state(pool, HD_POOL_LEAVING, 1);
+}
+
+void hd_pools_stay(struct hd_pools *pools, struct hd_pool *pool)
+{
+    struct hd_class *class = &pools->classes[pool->class_index];
+    if (pool->state != HD_POOL_LEAVING)
+        return;
+    class->leaving_count--;
+    if (pool->used_count == pool->capacity) {
+        set_state(pool, HD_POOL_FULL, pool->capacity);
+        class->full_count++;
+        return;
+    }
+    unsigned bin = 0;
+    while (pool->used_count < class->floor[bin])
+        bin++;
+    bin_append(class, pool, bin);
 }
 
 void hd_pools_pending(const struct hd_pools *pools, uint64_t counts[HD_CLASS_COUNT], uint64_t *run_bytes)

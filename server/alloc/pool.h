@@ -38,14 +38,18 @@ struct hd_pool_bin {
 };
 
 #define HD_CACHE_COUNT 32u
-/* At most one block in so many is cached. */
+/* At most one block in so many is cached. Builds with checks cache more, so that small test heaps do it at all. */
+#ifdef HEAPD_DEBUG_CHECKS
+#define HD_CACHE_SHARE 4u
+#else
 #define HD_CACHE_SHARE 64u
+#endif
 
 /*
  *     get_count - put_count == live blocks, pending ones among them
  *     live + cached_count == sum of used_count over the class's pools
  *     cached_count <= HD_CACHE_COUNT; a cached block counts as used in its pool
- *     pool_count == full_count + pools in bins + (current ? 1 : 0)
+ *     pool_count == full_count + leaving_count + pools in bins + (current ? 1 : 0)
  *     floor[b] is the least used_count of a pool in bin b
  */
 struct hd_class {
@@ -59,6 +63,7 @@ struct hd_class {
     uint64_t put_count; /* ever */
     uint64_t pool_count;
     uint64_t full_count;
+    uint64_t leaving_count;
     uint16_t capacity;
     uint16_t granule_count;
     uint16_t floor[HD_POOL_BINS];
@@ -91,6 +96,12 @@ void hd_pools_settle(struct hd_pools *pools);
 void *hd_pools_get_run(struct hd_pools *pools, size_t bytes);
 /* Empties the caches and gives back the current pools that are empty. Returns the pools given back. O(classes). */
 size_t hd_pools_trim(struct hd_pools *pools);
+/*
+ * A pool of an arena that is leaving takes no more blocks; or may again. A pool
+ * that is empty goes back, and a run is left as it is. Caches must be empty.
+ */
+void hd_pools_leave(struct hd_pools *pools, struct hd_pool *pool);
+void hd_pools_stay(struct hd_pools *pools, struct hd_pool *pool);
 /* The blocks that wait: adds them up by class, and the bytes of the runs among them; either may be NULL. */
 void hd_pools_pending(const struct hd_pools *pools, uint64_t counts[HD_CLASS_COUNT], uint64_t *run_bytes);
 /* Whether it is the start of a block that was handed out and not given back; for assertions. */

@@ -5,6 +5,7 @@ struct class_sums {
     uint64_t pool_count;
     uint64_t full_count;
     uint64_t current_count;
+    uint64_t leaving_count;
     uint64_t bin_count[HD_POOL_BINS];
 };
 
@@ -51,6 +52,10 @@ static const char *check_state(struct class_sums *sums, const struct hd_class *c
                    ? NULL
                    : "pool: not as full as its state says";
     default:
+        if (pool->state == HD_POOL_LEAVING) {
+            sums->leaving_count++;
+            return pool->used_count > 0 && pool->low_water == 1 ? NULL : "pool: leaving, but empty";
+        }
         if (pool->state >= HD_POOL_BINS)
             return "pool: state";
         sums->bin_count[pool->state]++;
@@ -171,6 +176,8 @@ static const char *check_class(const struct hd_class *class, const struct class_
         return "class: cached_count";
     if (class->pool_count != sums->pool_count)
         return "class: pool_count";
+    if (class->leaving_count != sums->leaving_count)
+        return "class: leaving_count";
     if (class->full_count != sums->full_count)
         return "class: full_count";
     if (sums->current_count != (class->current ? 1 : 0))

@@ -184,8 +184,8 @@ static uint64_t drain_stack(struct hd_gc *gc, uint64_t units)
     uint64_t used = 0;
     while (used < units && gc->stack_length && !gc->mark_cursor.index) {
         uint32_t index = gc->stack[--gc->stack_length];
-        /* It may have died, or its index may have been born again, since it was pushed. */
-        if (hd_table_bit(gc->table->done, index))
+        /* Since it was pushed it may have died (done) or gone (neither), or its index been born again (both or neither). */
+        if (!hd_table_bit(gc->table->mark, index) || hd_table_bit(gc->table->done, index))
             continue;
         hd_table_bit_set(gc->table->done, index);
         used += follow(gc, index);
@@ -259,7 +259,7 @@ static uint64_t sweep_frontier(struct hd_gc *gc, uint64_t units)
             break;
         }
         table->done[word] |= pending;
-        while (pending) {
+        while (pending && used < units && !gc->mark_cursor.index) {
             uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(pending);
             pending &= pending - 1;
             gc->pass_found++;
@@ -267,6 +267,8 @@ static uint64_t sweep_frontier(struct hd_gc *gc, uint64_t units)
             __builtin_prefetch(payload);
             used += queue_rotate(gc, &queue, index);
         }
+        /* What there was no time for goes back to the frontier; the sweep still stands here. */
+        table->done[word] &= ~pending;
     }
     for (unsigned i = 0; i < PREFETCH_DEPTH; i++)
         used += queue_rotate(gc, &queue, 0);
@@ -296,8 +298,8 @@ static uint64_t mark_step(struct hd_gc *gc, uint64_t units)
 
 static void end_clear_pass(struct hd_gc *gc)
 {
-    if (gc->clear_pass == 0 && gc->saw_saturated) {
-        gc->clear_pass = 1;
+    if (gc->saw_saturated && gc->clear_pass < 2) {
+        gc->clear_pass++;
         gc->clear_next = 0;
         return;
     }
@@ -307,7 +309,7 @@ static void end_clear_pass(struct hd_gc *gc)
 /* All that survived is old. */
 static uint64_t age_step(struct hd_gc *gc, uint64_t units)
 {
-    uint64_t used = 1;
+    uint64_t used = 0;
     for (unsigned generation = 0; generation < 2; generation++) {
         struct hd_young_list *list = &gc->young[generation];
         while (list->length) {
@@ -327,23 +329,29 @@ static uint64_t age_step(struct hd_gc *gc, uint64_t units)
     gc->full_ended_count++;
     gc->long_lived_total = gc->tracked_count[2];
     gc->long_lived_pending = 0;
-    return used;
+    return used + 1;
 }
 
 /* An unmarked object: its references are given up, under a hold of our own so that it stays until that is done. */
 static uint64_t clear_object(struct hd_gc *gc, uint32_t index)
 {
     uint8_t *state = &gc->table->state[index];
-    if (gc->clear_pass == 1) {
+    if (gc->clear_pass) {
+        /* What is not saturated goes by itself, with the last shell that hides a reference to it. */
+        if (hd_table_count(gc->table, index) != HD_COUNT_SATURATED)
+            return 1;
+        struct hd_refs refs;
+        hd_gc_refs(gc, index, &refs);
+        if (gc->clear_pass == 1 && !refs.hidden)
+            return 1;
         /* Everything that referred to it is gone; only the saturated count did not notice. */
         gc->table->meta[index] = hd_table_type(gc->table, index) | HD_META_ONE;
         hd_gc_release(gc, hd_value_ref(index, false));
         return 1;
     }
-    if (*state & HD_STATE_TRACKED)
-        gc->current.unreachable_count[*state & HD_STATE_GENERATION]++;
-    else
-        gc->current.unreachable_count[0]++;
+    gc->current.unreachable_count[*state & HD_STATE_TRACKED ? *state & HD_STATE_GENERATION : 0]++;
+    /* It may have to wait until what refers to it was taken apart; the living are counted without it. */
+    hd_gc_untrack(gc, index);
     if (hd_table_count(gc->table, index) == HD_COUNT_SATURATED)
         gc->saw_saturated = true;
     *state |= HD_STATE_CONDEMNED;
@@ -366,9 +374,9 @@ static uint64_t clear_step(struct hd_gc *gc, uint64_t units)
         return used;
     }
     /* Shells are freed when nothing that waits to be taken apart can refer to them. */
-    if (gc->clear_pass == 1 && gc->clear_next == 0 && hd_gc_reap(gc, units))
+    if (gc->clear_pass && gc->clear_next == 0 && hd_gc_reap(gc, units))
         return units;
-    uint64_t used = 1;
+    uint64_t used = 0;
     while (used < units && !cursor->index) {
         uint32_t word = gc->clear_next / 64;
         if (word >= bitmap_words(gc)) {
@@ -386,7 +394,7 @@ static uint64_t clear_step(struct hd_gc *gc, uint64_t units)
         if (!(table->state[index] & HD_STATE_DYING))
             used += clear_object(gc, index);
     }
-    return used;
+    return used + 1;
 }
 
 bool hd_gc_full_step(struct hd_gc *gc, uint64_t units)

@@ -180,12 +180,11 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
     uint8_t state = table->state[index];
     if (state & HD_STATE_WATCHED)
         hd_gc_watch_hit(gc, index);
-    if (state & HD_STATE_TRACKED) {
-        gc->tracked_count[state & HD_STATE_GENERATION]--;
-        if (gc->counts[0] > 0)
-            gc->counts[0]--;
-    }
-    table->state[index] = (uint8_t)((table->state[index] & ~HD_STATE_TRACKED) | HD_STATE_DYING);
+    /* Part of what the full collection found, although the count told of it first. */
+    if (gc->phase == HD_PHASE_CLEAR && !(state & HD_STATE_CONDEMNED) && !hd_table_bit(table->mark, index))
+        gc->current.unreachable_count[state & HD_STATE_TRACKED ? state & HD_STATE_GENERATION : 0]++;
+    hd_gc_untrack(gc, index);
+    table->state[index] |= HD_STATE_DYING;
     /* No marker follows it any more: what it refers to is shaded as it is given up. */
     hd_table_bit_set(table->done, index);
     if (gc->mark_cursor.index == index)
@@ -201,12 +200,12 @@ uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t u
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
     struct hd_refs refs = {0};
     ops->traverse(gc, hd_table_payload(gc->table, index), &refs);
-    uint64_t used = 1;
+    uint64_t used = 0;
     for (; cursor->span < refs.span_count; cursor->span++, cursor->offset = 0) {
         struct hd_span span = refs.spans[cursor->span];
         while (cursor->offset < span.count) {
             if (used >= units)
-                return used;
+                return used + 1;
             /* Releasing moves no block, so the span stays where it is. */
             hd_value *word = &span.words[cursor->offset++];
             hd_value value = *word;
@@ -215,7 +214,7 @@ uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t u
             used++;
         }
     }
-    return used;
+    return used + 1;
 }
 
 bool hd_gc_cursor_at_end(const struct hd_gc *gc, const struct hd_gc_cursor *cursor)
@@ -233,6 +232,22 @@ static uint32_t hidden_of(const struct hd_gc *gc, uint32_t index)
     return refs.hidden;
 }
 
+/* Goes on with the one at the cursor, and frees it when it is done. */
+static uint64_t reap_one(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units)
+{
+    uint64_t used = hd_gc_give_up(gc, cursor, units);
+    if (!hd_gc_cursor_at_end(gc, cursor))
+        return used;
+    uint32_t index = cursor->index;
+    cursor->index = 0;
+    gc->dead_count--;
+    uint32_t hidden = hidden_of(gc, index);
+    dispose(gc, index);
+    if (hidden)
+        hd_gc_release(gc, hd_value_ref(hidden, false));
+    return used;
+}
+
 bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
 {
     while (units) {
@@ -243,17 +258,16 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
             *cursor = (struct hd_gc_cursor){.index = gc->dead_head};
             gc->dead_head = *dead_link(gc, gc->dead_head);
         }
-        uint64_t used = hd_gc_give_up(gc, cursor, units);
+        /*
+         * What dies while marking is marked first. So an unmarked one was unreachable
+         * when the collection began, and the references it gives up need no shading:
+         * what only it led to is not to be kept.
+         */
+        bool marking = gc->marking;
+        gc->marking = marking && hd_table_bit(gc->table->mark, cursor->index);
+        uint64_t used = reap_one(gc, cursor, units);
+        gc->marking = marking;
         units -= used < units ? used : units;
-        if (!hd_gc_cursor_at_end(gc, cursor))
-            break;
-        uint32_t index = cursor->index;
-        cursor->index = 0;
-        gc->dead_count--;
-        uint32_t hidden = hidden_of(gc, index);
-        dispose(gc, index);
-        if (hidden)
-            hd_gc_release(gc, hd_value_ref(hidden, false));
     }
     return gc->dead_head || gc->dead_cursor.index;
 }

@@ -80,6 +80,8 @@ struct hd_type_ops {
     void (*traverse)(const struct hd_gc *gc, void *payload, struct hd_refs *out);
     /* Frees what the object owns beside its block and its references. May be NULL. */
     void (*dispose)(struct hd_gc *gc, uint32_t index, void *payload);
+    /* Moves (hd_alloc_move) the blocks that it owns beside its own and that are leaving; HD_ENOMEM. May be NULL. */
+    int (*relocate)(struct hd_gc *gc, void *payload);
 };
 
 struct hd_root_visitor {
@@ -123,6 +125,25 @@ struct hd_generation_stats {
 struct hd_collection {
     uint64_t unreachable_count[HD_GENERATIONS]; /* by the generation they were in */
     uint64_t examined_count[HD_GENERATIONS];
+};
+
+enum hd_compact_phase {
+    HD_COMPACT_IDLE = 0,
+    HD_COMPACT_CHOOSE = 1, /* arenas to be emptied */
+    HD_COMPACT_MOVE = 2,   /* along the table */
+    HD_COMPACT_END = 3,    /* what did not empty stays */
+};
+
+/* A compaction under way: rounds of emptying arenas until one gains little. */
+struct hd_compaction {
+    enum hd_compact_phase phase;
+    uint32_t next;              /* entry to look at */
+    bool failed;                /* no memory to move into */
+    uint64_t mapped_bytes;      /* of objects, when the round began */
+    unsigned round_count;
+    uint64_t moved_count;       /* blocks, ever */
+    uint64_t moved_bytes;       /* ever */
+    uint64_t compaction_count;  /* ever */
 };
 
 /* A list of table indices, some of which may have died since. */
@@ -182,12 +203,14 @@ struct hd_gc {
     uint32_t stack[HD_MARK_STACK];
     uint32_t stack_length;
     uint32_t clear_next;
-    uint32_t clear_pass; /* 0: give up references; 1: free shells whose counts are saturated */
+    uint32_t clear_pass; /* 0: give up references; then free saturated shells: 1, with a hidden reference; 2, others */
     bool saw_saturated;
     struct hd_gc_cursor clear_cursor;
     struct hd_collection current;
     struct hd_collection last; /* the full collection that ended last */
     uint64_t full_ended_count;
+
+    struct hd_compaction compaction;
 
     uint64_t freed_count;   /* objects freed, ever */
     uint64_t created_count; /* ever */
@@ -337,6 +360,15 @@ bool hd_gc_full_step(struct hd_gc *gc, uint64_t units);
 
 /* Starts what counts and thresholds ask for: a young collection is done at once, a full one begun. */
 void hd_gc_poll(struct hd_gc *gc);
+
+/*
+ * Begins to move objects together, so that arenas become empty and go back to the
+ * system; nothing but the table's location words has to be put right. Only one at
+ * a time; a second start does nothing.
+ */
+void hd_gc_compact_start(struct hd_gc *gc);
+/* Goes on with it for about `units`; only at a safe point, since payloads move. True while it is under way. */
+bool hd_gc_compact_step(struct hd_gc *gc, uint64_t units);
 
 /*
  * Watching: whoever looks at many objects in slices, and must know whether one

@@ -26,6 +26,18 @@ static inline void hd_gc_make_old(struct hd_gc *gc, uint32_t index)
     *state = (uint8_t)((*state & ~HD_STATE_GENERATION) | 2);
 }
 
+/* It is no longer one of the living, as far as the generations go. */
+static inline void hd_gc_untrack(struct hd_gc *gc, uint32_t index)
+{
+    uint8_t *state = &gc->table->state[index];
+    if (!(*state & HD_STATE_TRACKED))
+        return;
+    gc->tracked_count[*state & HD_STATE_GENERATION]--;
+    if (gc->counts[0] > 0)
+        gc->counts[0]--;
+    *state &= (uint8_t)~HD_STATE_TRACKED;
+}
+
 static inline void hd_gc_refs(const struct hd_gc *gc, uint32_t index, struct hd_refs *out)
 {
     out->span_count = 0;

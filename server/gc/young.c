@@ -173,7 +173,8 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
     memset(out, 0, sizeof *out);
 
     /* The nursery's memory has room for both lists and for a stack behind them: hd_gc_young_reserve sees to it. */
-    struct young_set set = {.members = nursery->indices};
+    uint32_t nothing; /* stands in for a nursery that has no memory yet, since NULL + 0 is not defined */
+    struct young_set set = {.members = nursery->indices ? nursery->indices : &nothing};
     set.count = hd_gc_young_gather(gc, nursery, 0, set.members);
     out->examined_count[0] = set.count;
     if (generation) {

@@ -4,6 +4,10 @@
 #include <string.h>
 
 #define RELIEVE_UNITS 4096
+/* Fragmentation is looked at again when so many objects were freed. */
+#define COMPACT_CHECK_COUNT 65536
+/* Compaction begins by itself above this, when less than half of the arenas is live. */
+#define COMPACT_MIN_BYTES ((uint64_t)32 << 20)
 
 void hd_heap_config_default(struct hd_heap_config *config)
 {
@@ -102,20 +106,43 @@ void hd_heap_free(struct hd_heap *heap)
 
 bool hd_heap_has_work(const struct hd_heap *heap)
 {
-    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_head || heap->gc.dead_cursor.index;
+    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_head || heap->gc.dead_cursor.index ||
+           heap->gc.compaction.phase != HD_COMPACT_IDLE;
 }
 
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
     /* Freeing first: it gives memory back, and what it frees need not be traced. */
     hd_gc_reap(&heap->gc, units / 2);
-    hd_gc_full_step(&heap->gc, units - units / 2);
+    if (heap->gc.phase != HD_PHASE_IDLE)
+        hd_gc_full_step(&heap->gc, units - units / 2);
+    else
+        hd_gc_compact_step(&heap->gc, units - units / 2);
     return hd_heap_has_work(heap);
+}
+
+static bool is_fragmented(const struct hd_heap *heap)
+{
+    struct hd_alloc_stats stats;
+    hd_alloc_stats(heap->alloc, &stats);
+    uint64_t arena_bytes = stats.mapped_bytes - stats.large_bytes;
+    return arena_bytes > COMPACT_MIN_BYTES && stats.live_bytes - stats.large_bytes < arena_bytes / 2;
+}
+
+/* Freeing leaves holes. When the dead are gone and more than half is holes, move together what is left. */
+static void poll_compaction(struct hd_heap *heap)
+{
+    if (heap->gc.freed_count - heap->compact_checked_at < COMPACT_CHECK_COUNT || heap->gc.dead_head)
+        return;
+    heap->compact_checked_at = heap->gc.freed_count;
+    if (is_fragmented(heap))
+        hd_gc_compact_start(&heap->gc);
 }
 
 bool hd_heap_settle(struct hd_heap *heap)
 {
     hd_gc_poll(&heap->gc);
+    poll_compaction(heap);
     if (!hd_heap_has_work(heap))
         return false;
     return hd_heap_step(heap, heap->settle_units);
@@ -170,6 +197,19 @@ int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collect
     return 0;
 }
 
+void hd_heap_compact_begin(struct hd_heap *heap)
+{
+    hd_gc_compact_start(&heap->gc);
+}
+
+void hd_heap_compact(struct hd_heap *heap)
+{
+    hd_gc_compact_start(&heap->gc);
+    while (hd_gc_compact_step(&heap->gc, RELIEVE_UNITS))
+        ;
+    hd_alloc_trim(heap->alloc);
+}
+
 bool hd_heap_relieve(struct hd_heap *heap)
 {
     uint64_t before = heap->budget.used_bytes;
@@ -180,6 +220,8 @@ bool hd_heap_relieve(struct hd_heap *heap)
         ;
     if (hd_heap_collect(heap, 2, &ignored) != 0)
         return false;
+    if (is_fragmented(heap))
+        hd_heap_compact(heap);
     hd_alloc_trim(heap->alloc);
     /* Objects that were freed within arenas that stay are room as well. */
     return heap->budget.used_bytes < before || heap->gc.freed_count > freed_before;

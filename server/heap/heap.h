@@ -50,6 +50,7 @@ struct hd_heap {
     struct hd_root_source globals_root;
     uint64_t settle_units;
     uint64_t names_epoch;      /* raised whenever a global name is bound: who waits for one looks again */
+    uint64_t compact_checked_at; /* gc.freed_count when fragmentation was looked at last */
     uint64_t collect_requests; /* collections begun because memory ran short */
 };
 
@@ -128,9 +129,14 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
 /* All of it in one go, with all freeing that is waiting: for tests, tools and the memory limit. */
 int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collection *out) HD_MUST_USE;
 
+/* Begins a compaction, if none is under way; hd_heap_step goes on with it. */
+void hd_heap_compact_begin(struct hd_heap *heap);
+/* All of it in one go. */
+void hd_heap_compact(struct hd_heap *heap);
+
 /*
- * After HD_ENOMEM, at a safe point: finishes waiting frees, collects, trims. True if
- * bytes came back, so that the request is worth a second try.
+ * After HD_ENOMEM, at a safe point: finishes waiting frees, collects, compacts, trims.
+ * True if bytes came back, so that the request is worth a second try.
  */
 bool hd_heap_relieve(struct hd_heap *heap);
 

@@ -31,10 +31,23 @@ static void table_dispose(struct hd_gc *gc, uint32_t index, void *payload)
     objects->type_count[hd_table_type(gc->table, index)]--;
 }
 
-const struct hd_type_ops hd_dict_ops = {
-    .name = "dict", .inner = true, .tracked = true, .traverse = dict_traverse, .dispose = table_dispose};
-const struct hd_type_ops hd_set_ops = {
-    .name = "set", .inner = true, .tracked = true, .traverse = set_traverse, .dispose = table_dispose};
+static int table_relocate(struct hd_gc *gc, void *payload)
+{
+    return hd_hash_table_relocate(hd_objects_of(gc), payload);
+}
+
+const struct hd_type_ops hd_dict_ops = {.name = "dict",
+                                        .inner = true,
+                                        .tracked = true,
+                                        .traverse = dict_traverse,
+                                        .dispose = table_dispose,
+                                        .relocate = table_relocate};
+const struct hd_type_ops hd_set_ops = {.name = "set",
+                                       .inner = true,
+                                       .tracked = true,
+                                       .traverse = set_traverse,
+                                       .dispose = table_dispose,
+                                       .relocate = table_relocate};
 
 static unsigned stride_of(const struct hd_objects *objects, hd_value value)
 {

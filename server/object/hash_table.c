@@ -332,6 +332,29 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
         table->end--;
 }
 
+/* The block, or the one that it was moved to; NULL when there is no memory. */
+static void *moved(struct hd_objects *objects, void *block)
+{
+    return block && hd_alloc_is_leaving(block) ? hd_alloc_move(objects->gc->alloc, block) : block;
+}
+
+int hd_hash_table_relocate(struct hd_objects *objects, struct hd_hash_table *table)
+{
+    hd_value *entries = moved(objects, table->entries);
+    if (!entries && table->entries)
+        return HD_ENOMEM;
+    table->entries = entries;
+    uint64_t *slots = moved(objects, table->slots);
+    if (!slots && table->slots)
+        return HD_ENOMEM;
+    table->slots = slots;
+    uint64_t *old_slots = moved(objects, table->old_slots);
+    if (!old_slots && table->old_slots)
+        return HD_ENOMEM;
+    table->old_slots = old_slots;
+    return 0;
+}
+
 void hd_hash_table_dispose(struct hd_objects *objects, struct hd_hash_table *table)
 {
     struct hd_alloc *alloc = objects->gc->alloc;

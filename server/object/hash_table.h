@@ -37,6 +37,8 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
 /* Takes an entry out; the caller owns what it held. `key` is the entry's, hashed. */
 void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
                         uint32_t entry, hd_value *key_out, hd_value *value_out);
+/* Moves those of its blocks that are leaving their arenas. HD_ENOMEM. */
+int hd_hash_table_relocate(struct hd_objects *objects, struct hd_hash_table *table) HD_MUST_USE;
 /* Frees entries and index; the references in them are the caller's affair. */
 void hd_hash_table_dispose(struct hd_objects *objects, struct hd_hash_table *table);
 size_t hd_hash_table_bytes(const struct hd_hash_table *table);

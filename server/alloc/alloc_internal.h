@@ -1,0 +1,28 @@
+/* The allocator's parts, for its own files. */
+#ifndef HEAPD_ALLOC_ALLOC_INTERNAL_H
+#define HEAPD_ALLOC_ALLOC_INTERNAL_H
+
+#include "alloc/alloc.h"
+#include "alloc/large.h"
+#include "alloc/pool.h"
+
+/* One round of emptying arenas. */
+struct hd_evacuation {
+    uint64_t free_bytes;    /* of arenas, when the round began: what was neither block nor header, about */
+    uint64_t limit_bytes;   /* of live blocks that may be moved whatever is free elsewhere */
+    uint64_t chosen_bytes;  /* live, in arenas that were chosen */
+    uint64_t vacated_bytes; /* free, in arenas that were chosen: no room for the others */
+};
+
+struct hd_alloc {
+    struct hd_pages pages;
+    struct hd_arenas arenas;
+    struct hd_pools pools;
+    struct hd_larges larges;
+    struct hd_evacuation evacuation;
+    const struct hd_allocator *allocator; /* borrow; where this structure lies */
+    bool (*fault)(void *context);
+    void *fault_context;
+};
+
+#endif

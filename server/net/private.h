@@ -1,0 +1,120 @@
+/* What the files of this folder share. Nobody else includes this. */
+#ifndef HEAPD_NET_PRIVATE_H
+#define HEAPD_NET_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/buffer.h"
+#include "net/net.h"
+
+/*
+ * How much one connection may bring in per turn of the loop. Two or three
+ * thousand small requests: enough to make the system calls cheap, little enough
+ * that the others need not wait for long.
+ */
+#define HD_NET_READ_BYTES ((size_t)64 << 10)
+/*
+ * A frame larger than this is received straight into a buffer of its own; its
+ * beginning is not copied about with each read.
+ */
+#define HD_NET_OWN_BUFFER_BYTES ((size_t)16 << 10)
+
+/*
+ *     READABLE is polled   <=> the rpc connection wants input, no whole frame lies
+ *                              in `input`, and neither side has ended
+ *     WRITABLE is polled   <=> there is output that the kernel did not take
+ *     DISCONNECT is polled <=> neither of these, and it has not told its news yet
+ *
+ * So what a client can make us hold is bounded: one frame and a read of input,
+ * and what the rpc server lets output grow to.
+ */
+struct hd_connection {
+    uv_poll_t poll;
+    struct hd_net *net;            /* borrow */
+    struct hd_rpc_connection *rpc; /* own; NULL once closed */
+    struct hd_connection *next;    /* all connections of the net */
+    struct hd_connection *previous;
+    struct hd_connection *retry_next; /* in net->retry_first, if in_retry */
+    struct hd_connection *retry_previous;
+    struct hd_buffer input; /* the part of a frame, or frames that had no turn yet; else without memory */
+    int fd;
+    int polled; /* events that are polled for now */
+    bool in_retry;
+    bool ended;           /* the peer sends no more */
+    bool deaf;            /* the peer reads no more: output is dropped, what it sent is still run */
+    bool disconnect_seen; /* DISCONNECT told all that it can tell */
+    bool broken;          /* nothing more can be had from it, or kept for it: to be closed */
+    bool lingering;       /* over, but its last output was not taken yet when the sweep came by */
+};
+
+struct hd_listener {
+    uv_poll_t poll;
+    struct hd_net *net; /* borrow */
+    struct hd_listener *next;
+    struct hd_socket socket; /* own */
+    bool paused;
+};
+
+struct hd_net {
+    uv_loop_t *loop;                      /* borrow */
+    struct hd_rpc_server *rpc;            /* borrow */
+    const struct hd_os *os;               /* borrow */
+    const struct hd_allocator *allocator; /* borrow */
+    struct hd_net_config config;
+    struct hd_net_stats stats;
+
+    uint8_t *read_buffer; /* own; HD_NET_READ_BYTES; holds nothing between two calls */
+    struct hd_connection *connections;
+    struct hd_connection *retry_first; /* hold whole frames and are to be given another turn */
+    struct hd_connection *retry_last;
+    struct hd_listener *listeners;
+    int reserve_fd; /* own; what is closed to refuse a client when descriptors have run out; -1: lost */
+
+    uv_check_t check;        /* after the sockets: slices and what got ready */
+    uv_idle_t idle;          /* active <=> the loop must not sleep */
+    uv_timer_t deadline;     /* for hd_rpc_next_deadline_ns */
+    uv_timer_t accept_again; /* after accept failed for want of something */
+    uv_timer_t linger;       /* bounds how long a connection that is over may take to read its last replies */
+    uv_timer_t flush;        /* bounds stop */
+    uint64_t deadline_ns;    /* what `deadline` is set to; UINT64_MAX: not active */
+    uint64_t slice_work_units;
+    bool rpc_touched; /* bytes were given or a connection was closed since hd_rpc_run was last called */
+    bool rpc_has_work;
+
+    bool stopping;
+    size_t closing_count; /* handles whose callback of closing is awaited */
+    hd_net_stopped stopped;
+    void *stopped_data;
+};
+
+/* connection.c */
+
+/* Steals fd, on failure too (then it is closed, after the reason was told to the peer). */
+void hd_connection_open(struct hd_net *net, int fd, bool is_unix);
+/* Gives held input another turn, sends, closes if it is over. The connection may be gone afterwards. */
+void hd_connection_advance(struct hd_connection *connection);
+/* The session ends now. The memory goes in libuv's callback. */
+void hd_connection_close(struct hd_connection *connection);
+/* Sends an error frame that answers no request, if the kernel takes it at once, and closes. */
+void hd_connection_refuse(int fd, int error, const char *message);
+
+/* listener.c */
+
+void hd_listener_close(struct hd_listener *listener);
+/* Those that wait for descriptors try again. */
+void hd_listeners_resume(struct hd_net *net);
+
+/* net.c */
+
+/* Gives the connection a turn after the sockets had theirs. Idempotent. */
+void hd_net_retry(struct hd_net *net, struct hd_connection *connection);
+void hd_net_retry_cancel(struct hd_net *net, struct hd_connection *connection);
+/* A connection is over and has output left: see to it that it does not stay for ever. */
+void hd_net_linger(struct hd_net *net);
+/* A handle's callback of closing has come. */
+void hd_net_closed(struct hd_net *net);
+
+#endif

@@ -1,0 +1,157 @@
+/* One request, from its frame to its reply. */
+#include <heapd/v1/value.pb-c.h>
+#include <string.h>
+
+#include "rpc/private.h"
+
+/* Refusals for want of memory between two tries to find some, when the last one found none. */
+#define RELIEF_PAUSE 256
+
+void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id)
+{
+    call->server = connection->server;
+    call->connection = connection;
+    call->session = &connection->session;
+    call->heap = connection->server->heap;
+    call->objects = &connection->server->heap->objects;
+    call->operation = NULL;
+    call->request_id = request_id;
+    call->method = method;
+    call->into = 0;
+    call->captures_into = 0;
+    call->captures_count = 0;
+    call->failed_request = 0;
+    call->message[0] = '\0';
+}
+
+void hd_call_refuse(struct hd_call *call, int error)
+{
+    uint64_t first = call->failed_request ? call->failed_request : call->request_id;
+    if (call->into)
+        hd_session_fail(call->session, call->into, first);
+    if (call->captures_count)
+        hd_session_fail_range(call->session, call->captures_into, call->captures_count, first);
+    hd_reply_error(call, error);
+}
+
+static int check_frame(struct hd_call *call, const struct hd_frame *frame)
+{
+    if (frame->request_id == 0)
+        return hd_fail(call, HD_EINVALID, "request id 0 is for events; number requests from 1");
+    if (frame->flags)
+        return hd_fail(call, HD_EPROTOCOL, "flags 0x%02x are not for requests", frame->flags);
+    if (frame->descriptors)
+        return hd_fail(call, HD_EPROTOCOL, "%u descriptors came with a method that takes none", frame->descriptors);
+    return 0;
+}
+
+/* What a client may ask for now. */
+static int check_state(struct hd_call *call)
+{
+    const struct hd_rpc_connection *connection = call->connection;
+    if (!connection->greeted && !(call->operation && call->operation->flags & HD_OP_BEFORE_HELLO))
+        return hd_fail(call, HD_EHELLO, "method %u came before Hello", call->method);
+    if (connection->unfinished_count && hd_unfinished_find(connection, call->request_id))
+        return hd_fail(call, HD_EINVALID, "request %llu is not finished yet; use its id for no other",
+                       (unsigned long long)call->request_id);
+    if (!call->operation)
+        return hd_fail(call, HD_EMETHOD, "method %u", call->method);
+    if (call->operation->flags & HD_OP_ADMIN && !connection->peer.admin)
+        return hd_fail(call, HD_EPERMISSION, "%s", call->operation->name);
+    return 0;
+}
+
+static int decode(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body, ProtobufCMessage **out)
+{
+    struct hd_rpc_arena *arena = &call->server->arena;
+    hd_rpc_arena_limit(arena, frame->body_bytes);
+    *out = protobuf_c_message_unpack(call->operation->request, &arena->protobuf, frame->body_bytes, body);
+    if (*out)
+        return 0;
+    if (arena->error == HD_ETOO_LARGE)
+        return hd_fail(call, HD_ELIMIT, "the message of %s becomes far larger than its %u bytes; send packed columns",
+                       call->operation->name, frame->body_bytes);
+    if (arena->error)
+        return arena->error;
+    return hd_fail(call, HD_EPROTOCOL, "%u bytes are no %s", frame->body_bytes,
+                   call->operation->request->short_name);
+}
+
+static int run_once(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
+{
+    ProtobufCMessage *message = NULL;
+    int error = decode(call, frame, body, &message);
+    return error ? error : call->operation->run(call, message);
+}
+
+/* May memory be looked for? Each search may cost a collection, so one that found nothing is not repeated at once. */
+static bool relieve(struct hd_rpc_server *server)
+{
+    if (server->relief_pause > 0) {
+        server->relief_pause--;
+        return false;
+    }
+    server->counts.retries_count++;
+    return hd_heap_relieve(server->heap);
+}
+
+/* Between the tries is a safe point: the first has changed nothing and holds nothing. */
+static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
+{
+    struct hd_rpc_server *server = call->server;
+    int result = run_once(call, frame, body);
+    if (result == HD_ENOMEM && relieve(server)) {
+        hd_rpc_arena_reset(&server->arena);
+        hd_call_init(call, call->connection, call->method, call->request_id);
+        call->operation = hd_operation_find(call->method);
+        result = run_once(call, frame, body);
+        if (result == HD_ENOMEM)
+            server->relief_pause = RELIEF_PAUSE;
+    }
+    hd_rpc_arena_reset(&server->arena);
+    return result;
+}
+
+static void run_cancel(struct hd_rpc_connection *connection, const struct hd_frame *frame)
+{
+    struct hd_call call;
+    hd_call_init(&call, connection, frame->method, frame->request_id);
+    connection->server->counts.cancels_count++;
+    if (frame->flags != HD_FRAME_CANCEL || frame->body_bytes || frame->descriptors) {
+        (void)hd_fail(&call, HD_EPROTOCOL, "a cancel frame has one flag and no body");
+        hd_reply_error(&call, HD_EPROTOCOL);
+        return;
+    }
+    /* One that has ended was answered, or is about to be: the two frames met on the way. */
+    struct hd_unfinished *unfinished = hd_unfinished_find(connection, frame->request_id);
+    if (unfinished)
+        hd_unfinished_cancel(unfinished);
+}
+
+void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body)
+{
+    struct hd_rpc_server *server = connection->server;
+    if (frame->flags & HD_FRAME_CANCEL && connection->greeted) {
+        run_cancel(connection, frame);
+        return;
+    }
+    struct hd_call call;
+    hd_call_init(&call, connection, frame->method, frame->request_id);
+    call.operation = hd_operation_find(frame->method);
+    server->counts.requests_count++;
+    connection->request_count++;
+    if (call.operation)
+        server->counts.requests[frame->method]++;
+    else
+        server->counts.unknown_methods_count++;
+    int result = check_frame(&call, frame);
+    if (!result)
+        result = check_state(&call);
+    if (!result)
+        result = run(&call, frame, body);
+    if (result < 0)
+        hd_call_refuse(&call, result);
+    /* Who cannot even say Hello does not speak this protocol. */
+    if (!connection->greeted)
+        hd_connection_end(connection);
+}

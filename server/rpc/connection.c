@@ -1,0 +1,275 @@
+/* One connection: frames in, frames out. */
+#include "rpc/private.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- lists ---- */
+
+void hd_connection_make_ready(struct hd_rpc_connection *connection)
+{
+    struct hd_rpc_server *server = connection->server;
+    if (connection->ready)
+        return;
+    connection->ready = true;
+    connection->ready_next = NULL;
+    if (server->ready_last)
+        server->ready_last->ready_next = connection;
+    else
+        server->ready_first = connection;
+    server->ready_last = connection;
+}
+
+struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server)
+{
+    struct hd_rpc_connection *connection = server->ready_first;
+    if (!connection)
+        return NULL;
+    server->ready_first = connection->ready_next;
+    if (!server->ready_first)
+        server->ready_last = NULL;
+    connection->ready = false;
+    return connection;
+}
+
+static void take_from_ready(struct hd_rpc_connection *connection)
+{
+    struct hd_rpc_server *server = connection->server;
+    struct hd_rpc_connection *before = NULL;
+    if (!connection->ready)
+        return;
+    for (struct hd_rpc_connection *i = server->ready_first; i != connection; i = i->ready_next)
+        before = i;
+    if (before)
+        before->ready_next = connection->ready_next;
+    else
+        server->ready_first = connection->ready_next;
+    if (server->ready_last == connection)
+        server->ready_last = before;
+    connection->ready = false;
+}
+
+static void link_in(struct hd_rpc_connection *connection)
+{
+    struct hd_rpc_server *server = connection->server;
+    connection->next = server->connections;
+    if (server->connections)
+        server->connections->previous = connection;
+    server->connections = connection;
+    server->connection_count++;
+}
+
+static void link_out(struct hd_rpc_connection *connection)
+{
+    struct hd_rpc_server *server = connection->server;
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    connection->next = connection->previous = NULL;
+    server->connection_count--;
+}
+
+/* ---- beginning and end ---- */
+
+static int new_connection(struct hd_rpc_server *server, struct hd_rpc_connection **out)
+{
+    uint8_t *room;
+    if (server->connection_count >= server->config.max_connections)
+        return HD_ELIMIT;
+    struct hd_rpc_connection *connection = hd_allocator_new_zeroed(server->allocator, sizeof *connection);
+    if (!connection)
+        return HD_ENOMEM;
+    const struct hd_rpc_config *config = &server->config;
+    size_t limit_bytes = config->output_high_bytes + config->max_frame_bytes + 4 * HD_PLAIN_MAX_BYTES;
+    hd_buffer_init(&connection->output, server->allocator, limit_bytes);
+    int error = hd_buffer_reserve(&connection->output, HD_REPLY_ROOM_BYTES, &room);
+    if (error) {
+        hd_allocator_free(server->allocator, connection, sizeof *connection);
+        return error;
+    }
+    *out = connection;
+    return 0;
+}
+
+int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer *peer, void *owner,
+                          struct hd_rpc_connection **out)
+{
+    struct hd_rpc_connection *connection;
+    int error = new_connection(server, &connection);
+    if (error) {
+        server->counts.connections_refused_count++;
+        return error;
+    }
+    connection->server = server;
+    connection->owner = owner;
+    connection->peer = *peer;
+    hd_session_init(&connection->session, server->heap, ++server->last_session_id, server->config.max_slots);
+    link_in(connection);
+    server->counts.connections_ever_count++;
+    *out = connection;
+    return 0;
+}
+
+void hd_connection_end(struct hd_rpc_connection *connection)
+{
+    connection->over = true;
+    while (connection->unfinished_first)
+        hd_unfinished_drop(connection->unfinished_first);
+}
+
+/* The session lives on, among those that end, until all that it held was released. */
+void hd_rpc_connection_close(struct hd_rpc_connection *connection)
+{
+    if (!connection)
+        return;
+    struct hd_rpc_server *server = connection->server;
+    hd_connection_end(connection);
+    take_from_ready(connection);
+    link_out(connection);
+    hd_buffer_fini(&connection->output);
+    hd_session_close(&connection->session);
+    if (server->closing_last)
+        server->closing_last->next = connection;
+    else
+        server->closing = connection;
+    server->closing_last = connection;
+    server->closing_count++;
+}
+
+void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection)
+{
+    return connection->owner;
+}
+
+/* ---- input ---- */
+
+bool hd_connection_above_high(const struct hd_rpc_connection *connection)
+{
+    return hd_buffer_readable(&connection->output) > connection->server->config.output_high_bytes;
+}
+
+bool hd_connection_has_room(struct hd_rpc_connection *connection)
+{
+    uint8_t *room;
+    if (hd_connection_above_high(connection))
+        return false;
+    if (hd_buffer_reserve(&connection->output, HD_REPLY_ROOM_BYTES, &room) == 0)
+        return true;
+    /* Never with an empty output, whose memory is kept: what has been sent makes room. */
+    assert(hd_buffer_readable(&connection->output) > 0);
+    connection->starved = true;
+    connection->server->counts.stalls_count++;
+    return false;
+}
+
+size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
+{
+    struct hd_frame frame;
+    int result = hd_frame_read(bytes, count, connection->server->config.max_frame_bytes, &frame);
+    if (result > 0)
+        return 0;
+    /* Of a broken stream the header is all that is needed: it is refused. */
+    return HD_FRAME_HEADER_BYTES + (result < 0 ? 0 : frame.body_bytes);
+}
+
+/* The stream cannot be followed: says why, and that is the end. */
+static void break_stream(struct hd_rpc_connection *connection, const struct hd_frame *frame, int error)
+{
+    struct hd_call call;
+    hd_call_init(&call, connection, frame->method, frame->request_id);
+    connection->server->counts.broken_streams_count++;
+    if (error == HD_ETOO_LARGE)
+        (void)hd_fail(&call, error, "a frame with a body of %u bytes; at most %u", frame->body_bytes,
+                      connection->server->config.max_frame_bytes);
+    else
+        (void)hd_fail(&call, error, "a frame with unknown flags 0x%02x", frame->flags);
+    hd_connection_end(connection);
+    hd_reply_error(&call, error);
+}
+
+/* The first whole frame, if there is one, room for its reply, and nothing amiss. */
+static bool next_frame(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count,
+                       struct hd_frame *frame)
+{
+    int result = hd_frame_read(bytes, count, connection->server->config.max_frame_bytes, frame);
+    if (result > 0 || !hd_connection_has_room(connection))
+        return false;
+    if (result < 0) {
+        break_stream(connection, frame, result);
+        return false;
+    }
+    return count - HD_FRAME_HEADER_BYTES >= frame->body_bytes;
+}
+
+size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
+{
+    struct hd_rpc_server *server = connection->server;
+    size_t taken = 0;
+    uint64_t units = 0;
+    for (unsigned i = 0; i < HD_TURN_REQUESTS && units < HD_TURN_UNITS && taken < count && !connection->over; i++) {
+        struct hd_frame frame;
+        if (!next_frame(connection, bytes + taken, count - taken, &frame))
+            break;
+        hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES);
+        taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
+        units += 8 + frame.body_bytes / 8;
+        (void)hd_heap_settle(server->heap);
+    }
+    /* Nothing that follows the end is looked at. */
+    if (connection->over)
+        taken = count;
+    server->counts.received_bytes += taken;
+    return taken;
+}
+
+bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
+{
+    return !connection->over && !connection->starved && !hd_connection_above_high(connection);
+}
+
+bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)
+{
+    return connection->over;
+}
+
+bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection)
+{
+    return connection->working_count > 0;
+}
+
+/* ---- output ---- */
+
+const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t *count)
+{
+    *count = hd_buffer_readable(&connection->output);
+    return hd_buffer_head(&connection->output);
+}
+
+/* Gives the memory of a burst back, but never the room for a refusal. */
+static void shrink(struct hd_rpc_connection *connection)
+{
+    struct hd_buffer *output = &connection->output;
+    struct hd_buffer small;
+    uint8_t *room;
+    if (output->capacity_bytes <= HD_OUTPUT_KEEP_BYTES)
+        return;
+    hd_buffer_init(&small, output->allocator, output->limit_bytes);
+    if (hd_buffer_reserve(&small, HD_REPLY_ROOM_BYTES, &room))
+        return;
+    hd_buffer_fini(output);
+    *output = small;
+}
+
+void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
+{
+    hd_buffer_consume(&connection->output, count);
+    connection->server->counts.sent_bytes += count;
+    connection->starved = false;
+    if (hd_buffer_readable(&connection->output) == 0)
+        shrink(connection);
+    if (connection->blocked_count && !hd_connection_above_high(connection))
+        hd_unfinished_unblock(connection);
+}

@@ -1,0 +1,330 @@
+/* Items, elements and attributes of objects. */
+#include <heapd/v1/object.pb-c.h>
+
+#include "rpc/private.h"
+
+int hd_run_length(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__LengthRequest *request = message;
+    hd_value object;
+    uint64_t length;
+    int error = hd_call_object(call, request->object, &object);
+    if (error)
+        return error;
+    error = hd_length(call->objects, object, &length);
+    if (error)
+        return hd_fail_on(call, error, object, NULL);
+    hd_reply_count(call, length);
+    return 0;
+}
+
+int hd_run_get_item(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__GetItemRequest *request = message;
+    struct hd_call_key key;
+    hd_value object, value;
+    int error = hd_call_into(call, request->into);
+    if (!error)
+        error = hd_call_object(call, request->object, &object);
+    if (!error)
+        error = hd_call_key(call, request->key, &key);
+    if (error)
+        return error;
+    error = hd_get_item(call->objects, object, &key.key, &value);
+    if (error)
+        (void)hd_fail_on(call, error, object, &key.key);
+    hd_call_key_done(call, &key);
+    return error ? error : hd_reply_result(call, value, request->as_object);
+}
+
+int hd_run_set_item(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__SetItemRequest *request = message;
+    struct hd_call_key key;
+    hd_value object, value;
+    int error = hd_call_object(call, request->object, &object);
+    if (!error)
+        error = hd_call_key(call, request->key, &key);
+    if (error)
+        return error;
+    error = hd_call_value(call, request->value, "value", &value);
+    if (!error) {
+        error = hd_set_item(call->objects, object, &key.key, value);
+        if (error) {
+            (void)hd_fail_on(call, error, object, &key.key);
+            hd_gc_release(&call->heap->gc, value);
+        }
+    }
+    hd_call_key_done(call, &key);
+    if (!error)
+        hd_reply_empty(call);
+    return error;
+}
+
+int hd_run_del_item(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__DelItemRequest *request = message;
+    struct hd_call_key key;
+    hd_value object;
+    int error = hd_call_object(call, request->object, &object);
+    if (!error)
+        error = hd_call_key(call, request->key, &key);
+    if (error)
+        return error;
+    error = hd_pop_item(call->objects, object, &key.key, NULL);
+    if (error)
+        (void)hd_fail_on(call, error, object, &key.key);
+    hd_call_key_done(call, &key);
+    if (!error)
+        hd_reply_empty(call);
+    return error;
+}
+
+int hd_run_contains(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__ContainsRequest *request = message;
+    struct hd_call_key key;
+    hd_value object;
+    bool contained;
+    int error = hd_call_object(call, request->object, &object);
+    if (!error)
+        error = hd_call_key(call, request->key, &key);
+    if (error)
+        return error;
+    error = hd_contains(call->objects, object, &key.key, &contained);
+    if (error)
+        /* The key may be of any kind, so the object's type is what does not fit. */
+        (void)hd_fail_on(call, error, object, error == HD_ETYPE ? NULL : &key.key);
+    hd_call_key_done(call, &key);
+    if (!error)
+        hd_reply_bool(call, contained);
+    return error;
+}
+
+int hd_run_append(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__AppendRequest *request = message;
+    hd_value list, value;
+    int error = hd_call_object_of(call, request->object, HD_IS_LIST, &list);
+    if (!error)
+        error = hd_call_value(call, request->value, "value", &value);
+    if (error)
+        return error;
+    error = hd_list_append(call->objects, list, value);
+    if (error)
+        hd_gc_release(&call->heap->gc, value);
+    else
+        hd_reply_empty(call);
+    return error;
+}
+
+int hd_run_insert(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__InsertRequest *request = message;
+    hd_value list, value;
+    int error = hd_call_object_of(call, request->object, HD_IS_LIST, &list);
+    if (!error)
+        error = hd_call_value(call, request->value, "value", &value);
+    if (error)
+        return error;
+    error = hd_list_insert(call->objects, list, request->index, value);
+    if (error)
+        hd_gc_release(&call->heap->gc, value);
+    else
+        hd_reply_empty(call);
+    return error;
+}
+
+/* ---- pop ---- */
+
+/* What would be taken out, as a new reference, so that a refusal comes before the change. */
+static int peek(struct hd_call *call, hd_value object, struct hd_key *key, hd_value *out)
+{
+    struct hd_key last = hd_key_of(hd_value_int(-1));
+    if (!key && hd_kind_of(call->objects, object) == HD_IS_LIST)
+        key = &last;
+    /* An element that is looked for in a set is the very key. */
+    if (key && hd_kind_of(call->objects, object) == HD_IS_SET)
+        return hd_key_to_value(call->objects, key, out);
+    return hd_get_item(call->objects, object, key, out);
+}
+
+/* The last of a dict or set cannot be looked at without taking it out, but it can be put back where it was. */
+static int pop_last(struct hd_call *call, hd_value object, hd_value *out)
+{
+    struct hd_gc *gc = &call->heap->gc;
+    bool is_set = hd_kind_of(call->objects, object) == HD_IS_SET;
+    hd_value taken_key, taken_value = HD_ABSENT;
+    uint8_t *room;
+    /* Whatever it is, it will fit, so that a plain value fails no more. */
+    int error = hd_reply_begin(call, 2 * HD_PLAIN_INT_MAX_BYTES + HD_SMALL_REPLY_BYTES, &room);
+    if (!error)
+        error = hd_dict_pop_last(call->objects, object, &taken_key, &taken_value);
+    if (error)
+        return error;
+    hd_value result = is_set ? taken_key : taken_value;
+    error = hd_reply_prepare(call, result, false);
+    if (!error) {
+        if (!is_set)
+            hd_gc_release(gc, taken_key);
+        *out = result;
+        return 0;
+    }
+    struct hd_key key = hd_key_of(taken_key);
+    bool was_new;
+    int failed = is_set ? hd_set_add(call->objects, object, &key, &was_new)
+                        : hd_dict_set(call->objects, object, &key, taken_value);
+    hd_gc_release(gc, taken_key);
+    if (failed && !is_set)
+        hd_gc_release(gc, taken_value);
+    return error;
+}
+
+static int pop(struct hd_call *call, hd_value object, struct hd_key *key, hd_value *out)
+{
+    enum hd_kind_of_value kind = hd_kind_of(call->objects, object);
+    hd_value value;
+    if (!key && (kind == HD_IS_DICT || kind == HD_IS_SET))
+        return pop_last(call, object, out);
+    if (kind != HD_IS_LIST && kind != HD_IS_DICT && kind != HD_IS_SET)
+        return HD_ETYPE;
+    int error = peek(call, object, key, &value);
+    if (error)
+        return error;
+    error = hd_reply_prepare(call, value, false);
+    hd_gc_release(&call->heap->gc, value);
+    return error ? error : hd_pop_item(call->objects, object, key, out);
+}
+
+int hd_run_pop(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__PopRequest *request = message;
+    struct hd_call_key key = {.owned = HD_ABSENT};
+    hd_value object, value;
+    bool with_key = request->key && request->key->kind_case != HEAPD__V1__VALUE__KIND__NOT_SET;
+    int error = hd_call_into(call, request->into);
+    if (!error)
+        error = hd_call_object(call, request->object, &object);
+    if (!error && with_key)
+        error = hd_call_key(call, request->key, &key);
+    if (error)
+        return error;
+    error = pop(call, object, with_key ? &key.key : NULL, &value);
+    if (error)
+        (void)hd_fail_on(call, error, object, with_key ? &key.key : NULL);
+    hd_call_key_done(call, &key);
+    if (!error)
+        hd_reply_value(call, value, false);
+    return error;
+}
+
+int hd_run_clear(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__ClearRequest *request = message;
+    hd_value object;
+    int error = hd_call_object(call, request->object, &object);
+    if (error)
+        return error;
+    error = hd_clear(call->objects, object);
+    if (error)
+        return hd_fail_on(call, error, object, NULL);
+    hd_reply_empty(call);
+    return 0;
+}
+
+/* ---- sets ---- */
+
+static int run_set(struct hd_call *call, hd_handle handle, const Heapd__V1__Value *value,
+                   int (*change)(struct hd_objects *objects, hd_value set, struct hd_key *key, bool *out))
+{
+    struct hd_call_key key;
+    hd_value set;
+    bool result;
+    int error = hd_call_object_of(call, handle, HD_IS_SET, &set);
+    if (!error)
+        error = hd_call_key(call, value, &key);
+    if (error)
+        return error;
+    error = change(call->objects, set, &key.key, &result);
+    if (error)
+        (void)hd_fail_on(call, error, set, &key.key);
+    hd_call_key_done(call, &key);
+    if (!error)
+        hd_reply_bool(call, result);
+    return error;
+}
+
+int hd_run_set_add(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__SetAddRequest *request = message;
+    return run_set(call, request->object, request->value, hd_set_add);
+}
+
+int hd_run_set_discard(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__SetDiscardRequest *request = message;
+    return run_set(call, request->object, request->value, hd_set_discard);
+}
+
+/* ---- attributes ---- */
+
+/* Of a type without attributes, the name does not matter. */
+static int fail_attribute(struct hd_call *call, int error, hd_value object, const struct hd_key *name)
+{
+    return hd_fail_on(call, error, object, error == HD_ETYPE ? NULL : name);
+}
+
+static int attribute_of(struct hd_call *call, hd_handle handle, const ProtobufCBinaryData *name, hd_value *object,
+                        struct hd_key *key)
+{
+    int error = hd_call_object(call, handle, object);
+    return error ? error : hd_call_attribute(call, name, key);
+}
+
+int hd_run_get_attr(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__GetAttrRequest *request = message;
+    struct hd_key name;
+    hd_value object, value;
+    int error = hd_call_into(call, request->into);
+    if (!error)
+        error = attribute_of(call, request->object, &request->name, &object, &name);
+    if (error)
+        return error;
+    error = hd_attribute_get(call->objects, object, &name, &value);
+    return error ? fail_attribute(call, error, object, &name) : hd_reply_result(call, value, request->as_object);
+}
+
+int hd_run_set_attr(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__SetAttrRequest *request = message;
+    struct hd_key name;
+    hd_value object, value;
+    int error = attribute_of(call, request->object, &request->name, &object, &name);
+    if (!error)
+        error = hd_call_value(call, request->value, "value", &value);
+    if (error)
+        return error;
+    error = hd_attribute_set(call->objects, object, &name, value);
+    if (error) {
+        hd_gc_release(&call->heap->gc, value);
+        return fail_attribute(call, error, object, &name);
+    }
+    hd_reply_empty(call);
+    return 0;
+}
+
+int hd_run_del_attr(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__DelAttrRequest *request = message;
+    struct hd_key name;
+    hd_value object;
+    int error = attribute_of(call, request->object, &request->name, &object, &name);
+    if (error)
+        return error;
+    error = hd_attribute_delete(call->objects, object, &name);
+    if (error)
+        return fail_attribute(call, error, object, &name);
+    hd_reply_empty(call);
+    return 0;
+}

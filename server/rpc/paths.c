@@ -1,0 +1,229 @@
+/* Walking along a path, and adding to a number where it is kept. */
+#include <heapd/v1/object.pb-c.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rpc/private.h"
+
+/* ---- resolve ---- */
+
+static int step_member(struct hd_call *call, hd_value object, const ProtobufCBinaryData *name, hd_value *out)
+{
+    enum hd_kind_of_value kind = hd_kind_of(call->objects, object);
+    struct hd_key key;
+    int error = hd_call_attribute(call, name, &key);
+    if (error)
+        return error;
+    if (kind == HD_IS_INSTANCE || kind == HD_IS_CLASS)
+        error = hd_attribute_get(call->objects, object, &key, out);
+    else if (kind == HD_IS_DICT)
+        error = hd_dict_get(call->objects, object, &key, out);
+    else
+        return hd_fail(call, HD_ETYPE, "%s has no members", hd_kind_name(kind));
+    return error ? hd_fail_on(call, error, object, &key) : 0;
+}
+
+static int step_item(struct hd_call *call, hd_value object, const Heapd__V1__Value *item, hd_value *out)
+{
+    struct hd_call_key key;
+    int error = hd_call_key(call, item, &key);
+    if (error)
+        return error;
+    error = hd_get_item(call->objects, object, &key.key, out);
+    if (error)
+        (void)hd_fail_on(call, error, object, &key.key);
+    hd_call_key_done(call, &key);
+    return error;
+}
+
+static int step(struct hd_call *call, hd_value object, const Heapd__V1__Step *request, hd_value *out)
+{
+    switch (request->kind_case) {
+    case HEAPD__V1__STEP__KIND_ITEM:
+        return step_item(call, object, request->item, out);
+    case HEAPD__V1__STEP__KIND_MEMBER:
+        return step_member(call, object, &request->member, out);
+    default:
+        return hd_fail(call, HD_EINVALID, "a step of no kind that this version knows");
+    }
+}
+
+/* Puts the step's number in front of what is said already. */
+static void say_step(struct hd_call *call, size_t number, size_t count)
+{
+    char said[HD_MESSAGE_BYTES];
+    memcpy(said, call->message, sizeof said);
+    struct hd_text text = {call->message, call->message + sizeof call->message};
+    hd_text_print(&text, "step %zu of %zu", number, count);
+    /* What is said is long only where it quotes, and then the end may go, between characters. */
+    size_t room = (size_t)(text.end - text.at) - 3, length = strlen(said);
+    if (length > room)
+        length = room;
+    while (length > 0 && ((unsigned char)said[length] & 0xc0) == 0x80)
+        length--;
+    if (length)
+        hd_text_print(&text, ", %.*s", (int)length, said);
+}
+
+static int begin_path(struct hd_call *call, const Heapd__V1__ResolveRequest *request, hd_value *out)
+{
+    hd_value scope;
+    int error;
+    if (request->object) {
+        error = hd_call_object(call, request->object, out);
+        if (!error)
+            hd_gc_retain(&call->heap->gc, *out);
+        return error;
+    }
+    error = hd_call_scope(call, request->scope, &scope);
+    if (error)
+        return error;
+    error = hd_heap_lookup(call->heap, scope, request->name.data, request->name.len, out);
+    return error ? hd_fail_name(call, error, &request->name) : 0;
+}
+
+int hd_run_resolve(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__ResolveRequest *request = message;
+    hd_value value, next;
+    int error = hd_call_into(call, request->into);
+    if (!error)
+        error = begin_path(call, request, &value);
+    if (error)
+        return error;
+    for (size_t i = 0; i < request->n_steps; i++) {
+        error = step(call, value, request->steps[i], &next);
+        if (error)
+            say_step(call, i + 1, request->n_steps);
+        hd_gc_release(&call->heap->gc, value);
+        if (error)
+            return error;
+        value = next;
+    }
+    return hd_reply_result(call, value, request->as_object);
+}
+
+/* ---- add ---- */
+
+enum place_kind { PLACE_ITEM, PLACE_ATTRIBUTE, PLACE_NAME };
+
+/* Where the number is. */
+struct place {
+    enum place_kind kind;
+    hd_value object; /* or the scope */
+    struct hd_call_key key;
+    const ProtobufCBinaryData *name;
+};
+
+static int find_place(struct hd_call *call, const Heapd__V1__AddRequest *request, struct place *out)
+{
+    bool with_key = request->key && request->key->kind_case != HEAPD__V1__VALUE__KIND__NOT_SET;
+    *out = (struct place){.kind = PLACE_NAME, .key.owned = HD_ABSENT, .name = &request->name};
+    if (with_key == (request->name.len > 0))
+        return hd_fail(call, HD_EINVALID, "say where to add: an object and a key, an object and a name, or a name");
+    if (with_key && !request->object)
+        return hd_fail(call, HD_EINVALID, "a key was given without an object");
+    if (!request->object)
+        return hd_call_scope(call, request->scope, &out->object);
+    out->kind = with_key ? PLACE_ITEM : PLACE_ATTRIBUTE;
+    int error = hd_call_object(call, request->object, &out->object);
+    if (error)
+        return error;
+    return with_key ? hd_call_key(call, request->key, &out->key)
+                    : hd_call_attribute(call, &request->name, &out->key.key);
+}
+
+static int look_at(struct hd_call *call, struct place *place, hd_value *out)
+{
+    int error;
+    switch (place->kind) {
+    case PLACE_ITEM:
+        error = hd_get_item(call->objects, place->object, &place->key.key, out);
+        return error ? hd_fail_on(call, error, place->object, &place->key.key) : 0;
+    case PLACE_ATTRIBUTE:
+        error = hd_attribute_get(call->objects, place->object, &place->key.key, out);
+        return error ? hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key) : 0;
+    default:
+        error = hd_heap_lookup(call->heap, place->object, place->name->data, place->name->len, out);
+        return error ? hd_fail_name(call, error, place->name) : 0;
+    }
+}
+
+static bool is_number(enum hd_kind_of_value kind)
+{
+    return kind == HD_IS_INT || kind == HD_IS_FLOAT || kind == HD_IS_BOOL;
+}
+
+/*
+ * Says what is no number, and makes room for the sum before it is stored: it is
+ * at most one byte longer than the longer of the two.
+ */
+static int check_terms(struct hd_call *call, struct place *place, hd_value delta)
+{
+    hd_value current;
+    int error = look_at(call, place, &current);
+    if (error)
+        return error;
+    enum hd_kind_of_value kind = hd_kind_of(call->objects, current);
+    enum hd_kind_of_value delta_kind = hd_kind_of(call->objects, delta);
+    if (!is_number(kind))
+        error = hd_fail(call, HD_ETYPE, "a %s is there, not a number", hd_kind_name(kind));
+    else if (!is_number(delta_kind))
+        error = hd_fail(call, HD_ETYPE, "the delta is a %s, not a number", hd_kind_name(delta_kind));
+    else if (hd_value_is_ref(current) || hd_value_is_ref(delta)) {
+        uint8_t *room;
+        error = hd_reply_begin(call, 2 * HD_PLAIN_INT_MAX_BYTES + HD_SMALL_REPLY_BYTES, &room);
+    }
+    hd_gc_release(&call->heap->gc, current);
+    return error;
+}
+
+static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_value *out)
+{
+    switch (place->kind) {
+    case PLACE_ITEM:
+        return hd_heap_add_to_item(call->heap, place->object, &place->key.key, delta, out);
+    case PLACE_ATTRIBUTE:
+        return hd_heap_add_to_attribute(call->heap, place->object, &place->key.key, delta, out);
+    default:
+        return hd_heap_add_to_name(call->heap, place->object, place->name->data, place->name->len, delta, out);
+    }
+}
+
+/* The terms were looked at, so what is left to go wrong is the place or the sum. */
+static int fail_add(struct hd_call *call, int error, const struct place *place)
+{
+    if (error == HD_EOVERFLOW)
+        return hd_fail(call, error, "an int too large to be added to a float");
+    if (error == HD_ETOO_LARGE)
+        return hd_fail(call, error, "ints of more than %zu bytes are not added", HD_ARITHMETIC_MAX_BYTES);
+    if (place->kind == PLACE_NAME)
+        return hd_fail_name(call, error, place->name);
+    return hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key);
+}
+
+int hd_run_add(struct hd_call *call, const void *message)
+{
+    const Heapd__V1__AddRequest *request = message;
+    struct place place;
+    hd_value delta, sum;
+    int error = hd_call_into(call, request->into);
+    if (!error)
+        error = find_place(call, request, &place);
+    if (error)
+        return error;
+    error = hd_call_value(call, request->delta, "delta", &delta);
+    if (!error) {
+        error = check_terms(call, &place, delta);
+        if (!error) {
+            error = add_at(call, &place, delta, &sum);
+            if (error)
+                (void)fail_add(call, error, &place);
+        }
+        hd_gc_release(&call->heap->gc, delta);
+    }
+    hd_call_key_done(call, &place.key);
+    if (!error)
+        hd_reply_value(call, sum, false);
+    return error;
+}

@@ -1,0 +1,345 @@
+/* What the files of this folder share. Nobody else includes this. DESIGN.md tells how they fit together. */
+#ifndef HEAPD_RPC_PRIVATE_H
+#define HEAPD_RPC_PRIVATE_H
+
+#include <heapd/v1/value.pb-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/frame.h"
+#include "rpc/arena.h"
+#include "rpc/rpc.h"
+#include "session/session.h"
+
+#define HD_METHODS_MAX 256
+#define HD_CLIENT_NAME_BYTES 64
+#define HD_MESSAGE_BYTES 400
+
+/*
+ * Room in the output that is there before a request runs: for an error, and for
+ * any reply without bytes of an object in it. A request that changes something
+ * and has more to say makes room before it changes anything.
+ */
+#define HD_REPLY_ROOM_BYTES ((size_t)1024)
+#define HD_SMALL_REPLY_BYTES (HD_REPLY_ROOM_BYTES - HD_FRAME_HEADER_BYTES)
+/* Strings up to this come plain. */
+#define HD_PLAIN_MAX_BYTES ((size_t)64 << 10)
+/* The sum of two numbers that may be added is always plain. */
+#define HD_PLAIN_INT_MAX_BYTES (HD_ARITHMETIC_MAX_BYTES + 64)
+/* So that every plain value fits a frame. */
+#define HD_FRAME_MIN_BODY_BYTES (2 * (uint32_t)HD_PLAIN_MAX_BYTES)
+/* What the output of a quiet connection keeps. */
+#define HD_OUTPUT_KEEP_BYTES ((size_t)4 << 10)
+
+/* One turn of one connection. */
+#define HD_TURN_REQUESTS 2048u
+#define HD_TURN_UNITS 65536u
+/* One slice of a request that continues. */
+#define HD_SLICE_UNITS 16384u
+/* Waiting requests that one Bind answers at once; more are answered in slices. */
+#define HD_WAKE_AT_ONCE 64u
+
+/* ---- operations (table.c) ------------------------------------------------- */
+
+struct hd_call;
+
+enum hd_operation_flag {
+    HD_OP_BEFORE_HELLO = 1, /* Hello itself */
+    HD_OP_ADMIN = 2,
+    HD_OP_CONTINUES = 4, /* may be parked, or go on in slices */
+};
+
+struct hd_operation {
+    uint16_t method;
+    const char *name; /* in lower case, as in stats */
+    const ProtobufCMessageDescriptor *request;
+    unsigned flags;
+    const char *needs; /* what an object must have: "<type> has no <needs>" */
+    /* 0: replied; HD_CALL_CONTINUES; or an error, after which nothing has changed and the output is as it was. */
+    int (*run)(struct hd_call *call, const void *request);
+};
+
+#define HD_CALL_CONTINUES 1
+
+/* NULL: no such method. */
+const struct hd_operation *hd_operation_find(uint16_t method);
+
+/* ---- connections ---------------------------------------------------------- */
+
+struct hd_unfinished;
+
+struct hd_rpc_connection {
+    struct hd_rpc_server *server;
+    struct hd_rpc_connection *next; /* in connections or in closing */
+    struct hd_rpc_connection *previous;
+    struct hd_rpc_connection *ready_next;
+    bool ready; /* is in the ready list */
+    bool greeted;
+    bool over;
+    bool starved; /* no memory for output: until some was sent */
+    void *owner;
+    struct hd_rpc_peer peer;
+    struct hd_session session;
+    struct hd_buffer output; /* empty => capacity >= HD_REPLY_ROOM_BYTES */
+    struct hd_unfinished *unfinished_first; /* oldest first */
+    struct hd_unfinished *unfinished_last;
+    uint32_t unfinished_count;
+    uint32_t blocked_count; /* of these, waiting for output to drain */
+    uint32_t working_count; /* of these, not parked: they go on by themselves */
+    uint64_t request_count;
+    char client_name[HD_CLIENT_NAME_BYTES];
+};
+
+void hd_connection_make_ready(struct hd_rpc_connection *connection);
+/* Room in the output for a reply of HD_REPLY_ROOM_BYTES. False: there is no memory, or too much waits already. */
+bool hd_connection_has_room(struct hd_rpc_connection *connection);
+bool hd_connection_above_high(const struct hd_rpc_connection *connection);
+/* No request of it goes on; what waits is dropped without replies. */
+void hd_connection_end(struct hd_rpc_connection *connection);
+
+/* ---- the server ----------------------------------------------------------- */
+
+struct hd_waiter;
+
+struct hd_waiter_list {
+    struct hd_waiter *first;
+    struct hd_waiter *last;
+};
+#define HD_WAITER_BUCKETS 256
+
+struct hd_rpc_counts {
+    uint64_t requests[HD_METHODS_MAX];
+    uint64_t errors_by_code[64];
+    uint64_t requests_count;
+    uint64_t errors_count;
+    uint64_t unknown_methods_count;
+    uint64_t broken_streams_count;
+    uint64_t cancels_count;
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+    uint64_t parked_ever_count;
+    uint64_t deadlines_count;
+    uint64_t parts_count;
+    uint64_t retries_count;
+    uint64_t stalls_count;
+    uint64_t connections_ever_count;
+    uint64_t connections_refused_count;
+    uint64_t sessions_killed_count;
+};
+
+struct hd_rpc_server {
+    struct hd_heap *heap;    /* borrow */
+    const struct hd_os *os;  /* borrow */
+    struct hd_rpc_config config;
+    const struct hd_allocator *allocator; /* borrow: the heap's account */
+    struct hd_rpc_arena arena;            /* of the request that runs */
+    struct hd_rpc_connection *connections;
+    struct hd_rpc_connection *closing; /* sessions that end, oldest first */
+    struct hd_rpc_connection *closing_last;
+    struct hd_rpc_connection *ready_first;
+    struct hd_rpc_connection *ready_last;
+    uint32_t connection_count; /* of `connections` */
+    uint32_t closing_count;
+    uint64_t last_session_id;
+    /* Unfinished requests that have something to do, in turns. */
+    struct hd_unfinished *runnable_first;
+    struct hd_unfinished *runnable_last;
+    /* Requests that wait for a name: waiters.c. */
+    struct hd_waiter_list buckets[HD_WAITER_BUCKETS];
+    struct hd_waiter **waiters;   /* own; waiter_count of them; their scopes are roots */
+    struct hd_waiter **deadlines; /* own; a heap, the earliest first; deadline_count of them */
+    uint32_t waiter_count;
+    uint32_t waiter_capacity; /* of both arrays */
+    uint32_t deadline_count;
+    struct hd_root_source waiter_roots;
+    uint64_t names_epoch; /* the heap's, as far as waiters know of it */
+    uint64_t unfinished_count;
+    /* After a relief that did not help: refusals until the next try. */
+    uint32_t relief_pause;
+    bool shutdown_wanted;
+    struct hd_rpc_counts counts;
+};
+
+/* ---- one request (call.c) ------------------------------------------------- */
+
+struct hd_call {
+    struct hd_rpc_server *server;
+    struct hd_rpc_connection *connection;
+    struct hd_session *session;
+    struct hd_heap *heap;
+    struct hd_objects *objects;
+    const struct hd_operation *operation;
+    uint64_t request_id;
+    uint16_t method;
+    /* The slots that results go to: on failure they are marked. */
+    hd_handle into;
+    hd_handle captures_into;
+    uint64_t captures_count;
+    uint64_t failed_request;          /* with HD_EABORTED: the request that failed first, or 0 */
+    char message[HD_MESSAGE_BYTES];   /* what exactly was wrong; empty: the general text says it all */
+};
+
+void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id);
+/* Runs the request of one whole frame, up to its reply. There is room for a small reply. */
+void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body);
+/* Marks the result slots and says so. There is room for a small reply. */
+void hd_call_refuse(struct hd_call *call, int error);
+
+/* ---- replies (reply.c) ---------------------------------------------------- */
+
+/* Room for a body of at most `bytes`; where it goes, lent until the next call. HD_ENOMEM, HD_ETOO_LARGE. */
+int hd_reply_begin(struct hd_call *call, size_t bytes, uint8_t **out) HD_MUST_USE;
+/* The body is written. */
+void hd_reply_end(struct hd_call *call, size_t bytes, uint8_t flags);
+/* After hd_connection_has_room these cannot fail. */
+void hd_reply_empty(struct hd_call *call);
+void hd_reply_error(struct hd_call *call, int error);
+/* A message of any size. HD_ENOMEM; HD_ETOO_LARGE: beyond a frame. */
+int hd_reply_message(struct hd_call *call, const ProtobufCMessage *message, uint8_t flags) HD_MUST_USE;
+/* A plain bool or int: infallible, as empty. */
+void hd_reply_bool(struct hd_call *call, bool boolean);
+void hd_reply_count(struct hd_call *call, uint64_t count);
+
+/*
+ * Can this value be the reply? Checks that it is plain or that call->into takes
+ * it, and makes room, so that hd_reply_value cannot fail afterwards. as_object:
+ * it goes into the slot in any case. HD_ENOT_PLAIN, HD_ENOMEM.
+ */
+int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object) HD_MUST_USE;
+/* Sends the value (steal), plain or by filling the slot. Only after prepare. */
+void hd_reply_value(struct hd_call *call, hd_value value, bool as_object);
+/* Both; the value is released on failure, too. */
+int hd_reply_result(struct hd_call *call, hd_value value, bool as_object) HD_MUST_USE;
+
+/* ---- messages (explain.c) ------------------------------------------------- */
+
+struct hd_text {
+    char *at;
+    char *end; /* room for the NUL is kept */
+};
+
+/* Sets the message unless a more exact one is there, and gives the error back. */
+int hd_fail(struct hd_call *call, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The error of an operation on an object with perhaps a key, said in terms of these. NULL: no key. */
+int hd_fail_on(struct hd_call *call, int error, hd_value object, const struct hd_key *key);
+/* The error of a handle, or of a slot for a result. */
+int hd_fail_handle(struct hd_call *call, int error, hd_handle handle);
+int hd_fail_slot(struct hd_call *call, int error, hd_handle handle);
+/* The error of a name. */
+int hd_fail_name(struct hd_call *call, int error, const ProtobufCBinaryData *name);
+/* Writes text, cut short where the room ends; bytes quoted and escaped. */
+void hd_text_print(struct hd_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void hd_text_bytes(struct hd_text *text, const uint8_t *bytes, size_t size);
+
+/* ---- values (values.c) ---------------------------------------------------- */
+
+/* The object of a handle, borrowed. */
+int hd_call_object(struct hd_call *call, hd_handle handle, hd_value *out) HD_MUST_USE;
+/* The same, and it must be of a kind. */
+int hd_call_object_of(struct hd_call *call, hd_handle handle, enum hd_kind_of_value kind, hd_value *out) HD_MUST_USE;
+/* 0 is the global scope: HD_ABSENT. */
+int hd_call_scope(struct hd_call *call, hd_handle handle, hd_value *out) HD_MUST_USE;
+/* Notes the slot of the result and checks that it will take one; 0: none. */
+int hd_call_into(struct hd_call *call, hd_handle into) HD_MUST_USE;
+
+/* A new reference to what a Value describes. `what` names the field. */
+int hd_call_value(struct hd_call *call, const Heapd__V1__Value *value, const char *what, hd_value *out) HD_MUST_USE;
+
+/* A key out of a Value. What it owns is given up by hd_call_key_done. */
+struct hd_call_key {
+    struct hd_key key;
+    hd_value owned;
+};
+int hd_call_key(struct hd_call *call, const Heapd__V1__Value *value, struct hd_call_key *out) HD_MUST_USE;
+void hd_call_key_done(struct hd_call *call, struct hd_call_key *key);
+/* An attribute's name. */
+int hd_call_attribute(struct hd_call *call, const ProtobufCBinaryData *name, struct hd_key *out) HD_MUST_USE;
+
+/* How to build a literal: columns and handles. captured is in the arena. */
+struct hd_call_build {
+    struct hd_columns columns;
+    struct hd_build build;
+};
+int hd_call_build_init(struct hd_call *call, const Heapd__V1__Literal *literal, struct hd_call_build *out) HD_MUST_USE;
+
+/* ---- requests that outlive their frame (unfinished.c) --------------------- */
+
+enum hd_step {
+    HD_STEP_AGAIN,   /* there is more to do */
+    HD_STEP_BLOCKED, /* not until output has drained */
+    HD_STEP_PARKED,  /* not until it is woken */
+    HD_STEP_DONE,    /* replied; to be freed */
+};
+
+struct hd_unfinished_kind {
+    enum hd_step (*step)(struct hd_unfinished *unfinished, uint64_t units);
+    /* Frees what it has and the memory itself; it is in no list any more. */
+    void (*free)(struct hd_unfinished *unfinished);
+};
+
+struct hd_unfinished {
+    const struct hd_unfinished_kind *kind;
+    struct hd_rpc_connection *connection;
+    struct hd_unfinished *next; /* of the connection */
+    struct hd_unfinished *previous;
+    struct hd_unfinished *run_next; /* of the server's turns */
+    struct hd_unfinished *run_previous;
+    uint64_t request_id;
+    hd_handle into;
+    uint16_t method;
+    bool runnable;
+    bool blocked;
+    bool parked;
+};
+
+/* May one more of this session's requests stay unfinished? HD_ELIMIT. */
+int hd_unfinished_allowed(struct hd_call *call) HD_MUST_USE;
+/* Links it in, with what the call is about. `parked`: it waits to be woken; else it is runnable. */
+void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinished_kind *kind, struct hd_call *call,
+                       bool parked);
+/* A call to reply by. */
+void hd_unfinished_call(const struct hd_unfinished *unfinished, struct hd_call *call);
+struct hd_unfinished *hd_unfinished_find(const struct hd_rpc_connection *connection, uint64_t request_id);
+/* Takes it out of all lists and frees it. */
+void hd_unfinished_drop(struct hd_unfinished *unfinished);
+/* The client wants it to stop. There is room for a small reply. */
+void hd_unfinished_cancel(struct hd_unfinished *unfinished);
+void hd_unfinished_make_runnable(struct hd_unfinished *unfinished);
+/* Does what a step said. */
+void hd_unfinished_after(struct hd_unfinished *unfinished, enum hd_step step);
+/* Output has drained. */
+void hd_unfinished_unblock(struct hd_rpc_connection *connection);
+/* Goes on with them in turns. Returns the units that were not needed. */
+uint64_t hd_unfinished_run(struct hd_rpc_server *server, uint64_t units);
+
+/* ---- waiting for names (waiters.c) ---------------------------------------- */
+
+int hd_waiters_init(struct hd_rpc_server *server) HD_MUST_USE;
+void hd_waiters_fini(struct hd_rpc_server *server);
+/* Parks the call until the name is bound. HD_CALL_CONTINUES, HD_ELIMIT, HD_ENOMEM. */
+int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinaryData *name, bool as_object,
+                     uint64_t wait_ms) HD_MUST_USE;
+/* A name was bound: whoever waits for it looks again. */
+void hd_waiters_bound(struct hd_rpc_server *server, const uint8_t *name, size_t size);
+/* All look again, in slices: something happened that no name tells. */
+void hd_waiters_wake_all(struct hd_rpc_server *server);
+/* Those whose time is over. */
+void hd_waiters_expire(struct hd_rpc_server *server);
+
+/* ---- handlers ------------------------------------------------------------- */
+
+#define HD_HANDLERS(X) \
+    X(hello) X(goodbye) X(ping) \
+    X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
+    X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
+    X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \
+    X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
+    X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
+    X(stats) X(list_sessions) X(kill_session) X(shutdown)
+#define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
+HD_HANDLERS(HD_HANDLER_DECLARE)
+#undef HD_HANDLER_DECLARE
+
+#endif

@@ -1,0 +1,227 @@
+/* Replies, packed straight into the connection's output. */
+#include <heapd/v1/value.pb-c.h>
+#include <string.h>
+
+#include "rpc/private.h"
+
+static struct hd_buffer *output_of(struct hd_call *call)
+{
+    return &call->connection->output;
+}
+
+int hd_reply_begin(struct hd_call *call, size_t bytes, uint8_t **out)
+{
+    uint8_t *header;
+    int error = hd_buffer_reserve(output_of(call), HD_FRAME_HEADER_BYTES + bytes, &header);
+    if (!error)
+        *out = header + HD_FRAME_HEADER_BYTES;
+    return error;
+}
+
+void hd_reply_end(struct hd_call *call, size_t bytes, uint8_t flags)
+{
+    struct hd_buffer *output = output_of(call);
+    struct hd_frame frame = {.body_bytes = (uint32_t)bytes, .method = call->method, .flags = flags,
+                             .request_id = call->request_id};
+    hd_frame_write(output->data + output->end, &frame);
+    hd_buffer_commit(output, HD_FRAME_HEADER_BYTES + bytes);
+}
+
+/* For what fits the room that was made before the request ran. */
+static uint8_t *begin_small(struct hd_call *call)
+{
+    uint8_t *body = NULL;
+    int error = hd_reply_begin(call, HD_SMALL_REPLY_BYTES, &body);
+    (void)error;
+    return body;
+}
+
+void hd_reply_empty(struct hd_call *call)
+{
+    if (begin_small(call))
+        hd_reply_end(call, 0, 0);
+}
+
+static void reply_small(struct hd_call *call, const ProtobufCMessage *message, uint8_t flags)
+{
+    uint8_t *body = begin_small(call);
+    if (body)
+        hd_reply_end(call, protobuf_c_message_pack(message, body), flags);
+}
+
+void hd_reply_error(struct hd_call *call, int error)
+{
+    struct hd_rpc_counts *counts = &call->server->counts;
+    char text[HD_MESSAGE_BYTES + 160];
+    struct hd_text to = {text, text + sizeof text};
+    if (call->message[0])
+        hd_text_print(&to, "%s: ", call->message);
+    hd_text_print(&to, "%s", hd_error_text(error));
+    Heapd__V1__Error body = HEAPD__V1__ERROR__INIT;
+    body.status = (Heapd__V1__Status)hd_error_status(error);
+    body.code = (uint32_t)-error;
+    body.message = text;
+    if (error == HD_EABORTED)
+        body.failed_request = call->failed_request;
+    counts->errors_count++;
+    if ((unsigned)-error < sizeof counts->errors_by_code / sizeof counts->errors_by_code[0])
+        counts->errors_by_code[-error]++;
+    reply_small(call, &body.base, HD_FRAME_ERROR);
+}
+
+int hd_reply_message(struct hd_call *call, const ProtobufCMessage *message, uint8_t flags)
+{
+    size_t bytes = protobuf_c_message_get_packed_size(message);
+    if (bytes > call->server->config.max_frame_bytes)
+        return hd_fail(call, HD_ETOO_LARGE, "the reply of %zu bytes does not fit a frame", bytes);
+    uint8_t *body;
+    int error = hd_reply_begin(call, bytes, &body);
+    if (!error)
+        hd_reply_end(call, protobuf_c_message_pack(message, body), flags);
+    return error;
+}
+
+void hd_reply_bool(struct hd_call *call, bool boolean)
+{
+    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
+    body.kind_case = HEAPD__V1__VALUE__KIND_BOOLEAN;
+    body.boolean = boolean;
+    reply_small(call, &body.base, 0);
+}
+
+void hd_reply_count(struct hd_call *call, uint64_t count)
+{
+    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
+    body.kind_case = HEAPD__V1__VALUE__KIND_INTEGER;
+    body.integer = (int64_t)count;
+    reply_small(call, &body.base, 0);
+}
+
+/* How many bytes of the value would travel; false: it does not travel plain. */
+static bool plain_size(const struct hd_objects *objects, const hd_value *value, size_t *bytes)
+{
+    *bytes = 0;
+    switch (hd_kind_of(objects, *value)) {
+    case HD_IS_NONE:
+    case HD_IS_BOOL:
+    case HD_IS_FLOAT:
+        return true;
+    case HD_IS_INT:
+        if (hd_value_is_ref(*value))
+            *bytes = hd_int_size(objects, *value);
+        return *bytes <= HD_PLAIN_INT_MAX_BYTES;
+    case HD_IS_STR:
+    case HD_IS_BYTES:
+        (void)hd_bytes_view(objects, value, bytes);
+        return *bytes <= HD_PLAIN_MAX_BYTES;
+    default:
+        return false;
+    }
+}
+
+/* A large int is written behind its message and packed from there. */
+static size_t room_for(hd_value value, const struct hd_objects *objects, size_t bytes)
+{
+    bool is_int = hd_kind_of(objects, value) == HD_IS_INT;
+    return HD_SMALL_REPLY_BYTES + bytes + (is_int ? bytes : 0);
+}
+
+int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
+{
+    size_t bytes;
+    bool plain = plain_size(call->objects, &value, &bytes);
+    if (as_object || !plain) {
+        if (call->into)
+            return 0;
+        const char *kind = hd_kind_name(hd_kind_of(call->objects, value));
+        return plain ? hd_fail(call, HD_ENOT_PLAIN, "a %s was asked for as an object, with no slot", kind)
+                     : hd_fail(call, HD_ENOT_PLAIN, "the result is a %s", kind);
+    }
+    if (bytes < HD_SMALL_REPLY_BYTES / 4)
+        return 0; /* there is room already */
+    uint8_t *body;
+    return hd_reply_begin(call, room_for(value, call->objects, bytes), &body);
+}
+
+/* An int of any size; `to` is memory for its bytes. */
+static void set_integer(const struct hd_objects *objects, hd_value value, Heapd__V1__Value *body, uint8_t *to)
+{
+    int64_t integer;
+    if (hd_int_to_int64(objects, value, &integer)) {
+        body->kind_case = HEAPD__V1__VALUE__KIND_INTEGER;
+        body->integer = integer;
+        return;
+    }
+    body->kind_case = HEAPD__V1__VALUE__KIND_BIG_INTEGER;
+    body->big_integer.len = hd_int_size(objects, value);
+    body->big_integer.data = to;
+    hd_int_write(objects, value, to);
+}
+
+/* `spare` is memory for an int's bytes. */
+static void set_plain(const struct hd_objects *objects, const hd_value *value, Heapd__V1__Value *body, uint8_t *spare)
+{
+    ProtobufCBinaryData bytes;
+    switch (hd_kind_of(objects, *value)) {
+    case HD_IS_NONE:
+        body->kind_case = HEAPD__V1__VALUE__KIND_NONE;
+        body->none = true;
+        return;
+    case HD_IS_BOOL:
+        body->kind_case = HEAPD__V1__VALUE__KIND_BOOLEAN;
+        body->boolean = *value == HD_TRUE;
+        return;
+    case HD_IS_FLOAT:
+        body->kind_case = HEAPD__V1__VALUE__KIND_REAL;
+        body->real = hd_float_get(objects, *value);
+        return;
+    case HD_IS_INT:
+        set_integer(objects, *value, body, spare);
+        return;
+    default:
+        bytes.data = (uint8_t *)(uintptr_t)hd_bytes_view(objects, value, &bytes.len); /* read only */
+        if (hd_kind_of(objects, *value) == HD_IS_STR) {
+            body->kind_case = HEAPD__V1__VALUE__KIND_STR;
+            body->str = bytes;
+        } else {
+            body->kind_case = HEAPD__V1__VALUE__KIND_BYTES;
+            body->bytes = bytes;
+        }
+    }
+}
+
+static void reply_handle(struct hd_call *call, hd_value value)
+{
+    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
+    body.kind_case = HEAPD__V1__VALUE__KIND_HANDLE;
+    body.handle = call->into;
+    body.type = (Heapd__V1__Type)hd_kind_of(call->objects, value);
+    hd_session_fill(call->session, call->into, value);
+    reply_small(call, &body.base, 0);
+}
+
+void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
+{
+    size_t bytes;
+    if (!plain_size(call->objects, &value, &bytes) || as_object) {
+        reply_handle(call, value);
+        return;
+    }
+    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
+    uint8_t *to;
+    if (hd_reply_begin(call, room_for(value, call->objects, bytes), &to) == 0) {
+        set_plain(call->objects, &value, &body, to + HD_SMALL_REPLY_BYTES + bytes);
+        hd_reply_end(call, protobuf_c_message_pack(&body.base, to), 0);
+    }
+    hd_gc_release(&call->heap->gc, value);
+}
+
+int hd_reply_result(struct hd_call *call, hd_value value, bool as_object)
+{
+    int error = hd_reply_prepare(call, value, as_object);
+    if (error)
+        hd_gc_release(&call->heap->gc, value);
+    else
+        hd_reply_value(call, value, as_object);
+    return error;
+}

@@ -1,0 +1,87 @@
+/* The server: what all connections share, and what goes on between their turns. */
+#include "rpc/private.h"
+
+int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct hd_rpc_config *config,
+                      struct hd_rpc_server **out)
+{
+    const struct hd_allocator *allocator = &heap->account.allocator;
+    if (config->max_frame_bytes < HD_FRAME_MIN_BODY_BYTES || config->max_frame_bytes > HD_FRAME_MAX_BODY_BYTES ||
+        config->max_slots < 2 || config->output_high_bytes > SIZE_MAX / 4)
+        return HD_EINVALID;
+    struct hd_rpc_server *server = hd_allocator_new_zeroed(allocator, sizeof *server);
+    if (!server)
+        return HD_ENOMEM;
+    server->heap = heap;
+    server->os = os;
+    server->config = *config;
+    server->allocator = allocator;
+    int error = hd_rpc_arena_init(&server->arena, allocator);
+    if (error) {
+        hd_allocator_free(allocator, server, sizeof *server);
+        return error;
+    }
+    hd_waiters_init(server);
+    *out = server;
+    return 0;
+}
+
+static void free_closed(struct hd_rpc_server *server)
+{
+    struct hd_rpc_connection *connection = server->closing;
+    server->closing = connection->next;
+    if (!server->closing)
+        server->closing_last = NULL;
+    server->closing_count--;
+    hd_session_fini(&connection->session);
+    hd_allocator_free(server->allocator, connection, sizeof *connection);
+}
+
+void hd_rpc_server_free(struct hd_rpc_server *server)
+{
+    if (!server)
+        return;
+    while (server->closing)
+        if (!hd_session_close_step(&server->closing->session, UINT64_MAX))
+            free_closed(server);
+    hd_waiters_fini(server);
+    hd_rpc_arena_fini(&server->arena);
+    hd_allocator_free(server->allocator, server, sizeof *server);
+}
+
+const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server)
+{
+    return server->allocator;
+}
+
+static void close_sessions(struct hd_rpc_server *server, uint64_t units)
+{
+    while (server->closing && units > 0) {
+        uint32_t before = server->closing->session.closing_position;
+        bool more = hd_session_close_step(&server->closing->session, units);
+        uint64_t spent = before - server->closing->session.closing_position + 16;
+        units -= spent < units ? spent : units;
+        if (!more)
+            free_closed(server);
+    }
+}
+
+/* Requests first, since somebody waits for them; then what dead sessions leave, and the heap's own work. */
+bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
+{
+    uint64_t half = work_units / 2 + 1;
+    hd_waiters_expire(server);
+    if (server->names_epoch != server->heap->names_epoch)
+        hd_waiters_wake_all(server);
+    uint64_t left = half;
+    if (server->runnable_first)
+        left = hd_unfinished_run(server, half);
+    if (server->closing)
+        close_sessions(server, left / 2 + 1);
+    bool heap_has_work = hd_heap_step(server->heap, half);
+    return heap_has_work || server->closing || server->runnable_first;
+}
+
+bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)
+{
+    return server->shutdown_wanted;
+}

@@ -1,0 +1,70 @@
+/* Every method that there is, one row each. */
+#include <heapd/v1/admin.pb-c.h>
+#include <heapd/v1/gc.pb-c.h>
+#include <heapd/v1/method.pb-c.h>
+#include <heapd/v1/names.pb-c.h>
+#include <heapd/v1/object.pb-c.h>
+#include <heapd/v1/session.pb-c.h>
+
+#include "rpc/private.h"
+
+#define ROW(number, lower, message, flags, needs) \
+    [HEAPD__V1__METHOD__##number] = {HEAPD__V1__METHOD__##number, #lower, &heapd__v1__##message##__descriptor, \
+                                     flags, needs, hd_run_##lower}
+
+static const struct hd_operation operations[HD_METHODS_MAX] = {
+    ROW(HELLO, hello, hello_request, HD_OP_BEFORE_HELLO, NULL),
+    ROW(GOODBYE, goodbye, empty, 0, NULL),
+    ROW(PING, ping, ping_request, 0, NULL),
+
+    ROW(CREATE, create, create_request, 0, NULL),
+    ROW(EXTEND, extend, extend_request, 0, "extend (a list, set or dict has)"),
+    ROW(CREATE_CLASS, create_class, create_class_request, 0, NULL),
+    ROW(RELEASE, release, release_request, 0, NULL),
+    ROW(DUPLICATE, duplicate, duplicate_request, 0, NULL),
+    ROW(READ, read, read_request, 0, "bytes to read (a str or bytes has)"),
+    ROW(INSPECT, inspect, inspect_request, 0, NULL),
+    ROW(LENGTH, length, length_request, 0, "length"),
+    ROW(GET_ITEM, get_item, get_item_request, 0, "items"),
+    ROW(SET_ITEM, set_item, set_item_request, 0, "items that can be set"),
+    ROW(DEL_ITEM, del_item, del_item_request, 0, "items that can be deleted"),
+    ROW(CONTAINS, contains, contains_request, 0, "elements"),
+    ROW(APPEND, append, append_request, 0, "append (a list has)"),
+    ROW(INSERT, insert, insert_request, 0, "insert (a list has)"),
+    ROW(POP, pop, pop_request, 0, "items that can be taken out"),
+    ROW(CLEAR, clear, clear_request, 0, "clear (a list, dict or set has)"),
+    ROW(SET_ADD, set_add, set_add_request, 0, "add of an element (a set has)"),
+    ROW(SET_DISCARD, set_discard, set_discard_request, 0, "discard (a set has)"),
+    ROW(GET_ATTR, get_attr, get_attr_request, 0, "attributes"),
+    ROW(SET_ATTR, set_attr, set_attr_request, 0, "attributes"),
+    ROW(DEL_ATTR, del_attr, del_attr_request, 0, "attributes"),
+    ROW(ADD, add, add_request, 0, "items that can be added to"),
+    ROW(RESOLVE, resolve, resolve_request, 0, "items"),
+    ROW(EXPORT, export, export_request, HD_OP_CONTINUES, NULL),
+
+    ROW(OPEN_SCOPE, open_scope, open_scope_request, 0, NULL),
+    ROW(CLOSE_SCOPE, close_scope, close_scope_request, 0, NULL),
+    ROW(BIND, bind, bind_request, 0, NULL),
+    ROW(LOOKUP, lookup, lookup_request, HD_OP_CONTINUES, NULL),
+    ROW(UNBIND, unbind, unbind_request, 0, NULL),
+    ROW(LIST_NAMES, list_names, list_names_request, 0, NULL),
+
+    ROW(GC_COLLECT, gc_collect, collect_request, HD_OP_CONTINUES, NULL),
+    ROW(GC_SET_THRESHOLD, gc_set_threshold, thresholds, 0, NULL),
+    ROW(GC_GET_THRESHOLD, gc_get_threshold, empty, 0, NULL),
+    ROW(GC_GET_COUNT, gc_get_count, empty, 0, NULL),
+    ROW(GC_STATS, gc_stats, empty, 0, NULL),
+    ROW(GC_SET_ENABLED, gc_set_enabled, set_enabled_request, 0, NULL),
+
+    ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),
+    ROW(LIST_SESSIONS, list_sessions, empty, HD_OP_ADMIN, NULL),
+    ROW(KILL_SESSION, kill_session, kill_session_request, HD_OP_ADMIN, NULL),
+    ROW(SHUTDOWN, shutdown, empty, HD_OP_ADMIN, NULL),
+};
+
+const struct hd_operation *hd_operation_find(uint16_t method)
+{
+    if (method >= HD_METHODS_MAX || !operations[method].run)
+        return NULL;
+    return &operations[method];
+}

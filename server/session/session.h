@@ -1,0 +1,118 @@
+/*
+ * One client's handles: what it holds, what it may name, what it is charged for.
+ * No I/O, no wire format.
+ *
+ * Clients choose handles (common/handle.h). A slot is
+ *
+ *     FREE      nothing; its generation is the last one used
+ *     FILLED    holds one reference
+ *     PENDING   a parked request will fill it
+ *     FAILED    the request that was to fill it failed, or stood behind one that
+ *               did; free for a raised generation, and a use of the failed one
+ *               answers with HD_EABORTED and the request that failed first
+ *
+ *     handle_count == number of FILLED slots
+ *     pending_count == number of PENDING slots
+ *     capacity <= max_slots; memory in proportion to the highest slot used
+ *
+ * The session is a root of the collector: each FILLED slot holds one reference.
+ * A slot may hold an inline value, too: a handle to a small int is a handle.
+ */
+#ifndef HEAPD_SESSION_SESSION_H
+#define HEAPD_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/handle.h"
+#include "heap/heap.h"
+
+enum hd_slot_state {
+    HD_SLOT_FREE = 0,
+    HD_SLOT_FILLED = 1,
+    HD_SLOT_PENDING = 2,
+    HD_SLOT_FAILED = 3,
+    /* Inside hd_session_release_all alone. */
+    HD_SLOT_LEAVING = 4,
+};
+
+struct hd_slot {
+    uint64_t word;       /* FILLED: the value; PENDING, FAILED: a request id; FREE: 0 */
+    uint32_t generation; /* of the last use */
+    uint8_t state;       /* enum hd_slot_state */
+    bool used;           /* there was a use, so a generation has to be raised */
+};
+
+struct hd_session {
+    struct hd_heap *heap; /* borrow */
+    struct hd_root_source roots;
+    uint64_t id;
+    struct hd_slot *slots; /* own; accounted */
+    uint32_t capacity;
+    uint32_t max_slots;
+    uint32_t handle_count;
+    uint32_t pending_count;
+    /* The end, in slices: slots below this are still to be released. */
+    uint32_t closing_position;
+    bool closing;
+};
+
+/* Cannot fail: memory comes with the first slot. The session must not move. */
+void hd_session_init(struct hd_session *session, struct hd_heap *heap, uint64_t id, uint32_t max_slots);
+/* Begins to release everything, in slices; hd_session_close_step until it says false, then hd_session_fini. */
+void hd_session_close(struct hd_session *session);
+/* Goes on for about `units`. True if slots are left. */
+bool hd_session_close_step(struct hd_session *session, uint64_t units);
+/* Only when closed. Takes NULL and a session that was never given a slot. */
+void hd_session_fini(struct hd_session *session);
+
+/*
+ * The value that a handle holds, borrowed until it is released. HD_EHANDLE_STALE
+ * (an older generation, or released), HD_EHANDLE_UNKNOWN (never filled),
+ * HD_ESLOT_PENDING, HD_EABORTED with *failed_request. O(1).
+ */
+int hd_session_get(const struct hd_session *session, hd_handle handle, hd_value *out,
+                   uint64_t *failed_request) HD_MUST_USE;
+
+/*
+ * Checks that a slot can take a result, and makes the memory for it, so that
+ * hd_session_fill cannot fail afterwards. HD_ESLOT_OCCUPIED, HD_ESLOT_PENDING,
+ * HD_ESLOT_GENERATION (not raised), HD_EHANDLE_UNKNOWN (slot 0 or beyond the
+ * limit), HD_ENOMEM. Nothing that a client can see changes.
+ */
+int hd_session_prepare(struct hd_session *session, hd_handle handle) HD_MUST_USE;
+/* The same for `count` slots side by side, of one generation. *bad is the first handle that will not do. */
+int hd_session_prepare_range(struct hd_session *session, hd_handle first, uint64_t count, hd_handle *bad) HD_MUST_USE;
+/* Puts a value (steal) into a prepared or pending slot. */
+void hd_session_fill(struct hd_session *session, hd_handle handle, hd_value value);
+/* Makes a prepared slot wait for a request. */
+void hd_session_pend(struct hd_session *session, hd_handle handle, uint64_t request_id);
+/* A pending slot is free again, as if never asked for (a plain value came). */
+void hd_session_unpend(struct hd_session *session, hd_handle handle);
+/*
+ * Remembers that the request that was to fill the slot failed, if the slot could
+ * have been prepared (or is pending); else does nothing. Needs no memory it cannot
+ * get: when there is none, later uses find HD_EHANDLE_UNKNOWN instead.
+ */
+void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t first_failed_request);
+/* The same for `count` slots side by side. */
+void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t count, uint64_t first_failed_request);
+
+/* Releases a handle. Errors as hd_session_get. */
+int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *failed_request) HD_MUST_USE;
+/*
+ * Releases many handles, or none of them. Errors as hd_session_get, with the
+ * position of the handle at fault in *bad; one given twice is HD_EHANDLE_STALE.
+ */
+int hd_session_release_all(struct hd_session *session, const hd_handle *handles, size_t count, size_t *bad,
+                           uint64_t *failed_request) HD_MUST_USE;
+
+/* The generation that a slot was last used with, for messages; 0 if never. */
+uint32_t hd_session_generation(const struct hd_session *session, hd_handle handle);
+
+/* NULL, or the name of a broken invariant. O(capacity). */
+const char *hd_session_check(const struct hd_session *session);
+
+#endif
