@@ -62,11 +62,29 @@ static inline void *get(struct hd_alloc *alloc, size_t bytes)
     return get_bigger(alloc, bytes);
 }
 
+bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes)
+{
+    return hd_larges_release(&alloc->larges, bytes);
+}
+
+bool hd_alloc_has_retired(const struct hd_alloc *alloc)
+{
+    return alloc->larges.retired != NULL;
+}
+
+static void release_all(struct hd_alloc *alloc)
+{
+    while (hd_larges_release(&alloc->larges, SIZE_MAX))
+        ;
+}
+
 /* Lets go of all that is kept for speed alone: caches, empty pools, the reserve. False if there was nothing. */
 static bool relieve(struct hd_alloc *alloc)
 {
+    uint64_t retired_bytes = alloc->larges.retired_bytes;
+    release_all(alloc);
     size_t pools_released = hd_pools_trim(&alloc->pools);
-    return hd_arenas_trim(&alloc->arenas) > 0 || pools_released > 0;
+    return hd_arenas_trim(&alloc->arenas) > 0 || pools_released > 0 || retired_bytes > 0;
 }
 
 static bool fails_for_test(const struct hd_alloc *alloc)
@@ -128,6 +146,7 @@ void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes)
 size_t hd_alloc_trim(struct hd_alloc *alloc)
 {
     uint64_t before = alloc->pages.mapped_bytes;
+    release_all(alloc);
     hd_pools_trim(&alloc->pools);
     hd_arenas_trim(&alloc->arenas);
     return (size_t)(before - alloc->pages.mapped_bytes);
@@ -149,6 +168,7 @@ void hd_alloc_stats(const struct hd_alloc *alloc, struct hd_alloc_stats *out)
         .pool_empty_count = arenas->free_granule_count * HD_GRANULE_BYTES / HD_POOL_BYTES,
         .large_count = larges->count,
         .large_bytes = larges->mapped_bytes,
+        .retired_bytes = larges->retired_bytes,
         .arenas_mapped_count = arenas->mapped_count,
         .arenas_released_count = arenas->released_count,
         .allocations_count = larges->get_count,
@@ -191,7 +211,8 @@ const char *hd_alloc_check(const struct hd_alloc *alloc)
         broken = hd_pools_check(&alloc->pools);
     if (!broken)
         broken = hd_larges_check(&alloc->larges);
-    if (!broken && alloc->pages.mapped_bytes != alloc->arenas.arena_count * HD_ARENA_BYTES + alloc->larges.mapped_bytes)
+    if (!broken && alloc->pages.mapped_bytes != alloc->arenas.arena_count * HD_ARENA_BYTES +
+                                                    alloc->larges.mapped_bytes + alloc->larges.retired_bytes)
         broken = "alloc: mapped_bytes";
     if (!broken && alloc->pages.budget->used_bytes < alloc->pages.mapped_bytes)
         broken = "alloc: the budget holds less than is mapped";

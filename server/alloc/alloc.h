@@ -67,6 +67,7 @@ struct hd_alloc_stats {
     uint64_t pool_empty_count; /* granules of arenas that belong to no pool, in pools */
     uint64_t large_count;
     uint64_t large_bytes;
+    uint64_t retired_bytes; /* of large objects that were given back and wait to be unmapped; among mapped_bytes */
     uint64_t arenas_mapped_count;   /* ever */
     uint64_t arenas_released_count; /* ever */
     uint64_t allocations_count;     /* ever */
@@ -136,6 +137,10 @@ static inline void hd_alloc_prefetch_leaving(const void *block)
 }
 /* A block of the same size and contents elsewhere; the old one is given back. NULL: unchanged. */
 void *hd_alloc_move(struct hd_alloc *alloc, void *block);
+
+/* Unmaps about so many bytes of large objects that were given back. True while some are left. */
+bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes);
+bool hd_alloc_has_retired(const struct hd_alloc *alloc);
 
 /* Gives all empty arenas back, the reserve too, but not what was preallocated. Returns the bytes. O(empty arenas). */
 size_t hd_alloc_trim(struct hd_alloc *alloc);

@@ -3,6 +3,8 @@
 #include <assert.h>
 
 #define HD_HUGE_PAGE_BYTES ((size_t)2 << 20)
+/* Up to this, unmapping at once disturbs nobody. */
+#define HD_RETIRE_MIN_BYTES ((size_t)1 << 20)
 
 void hd_larges_init(struct hd_larges *larges, struct hd_pages *pages, bool huge_pages)
 {
@@ -13,6 +15,8 @@ void hd_larges_fini(struct hd_larges *larges)
 {
     while (larges->first)
         hd_larges_put(larges, (uint8_t *)larges->first + HD_LARGE_HEADER_BYTES);
+    while (hd_larges_release(larges, SIZE_MAX))
+        ;
 }
 
 static void advise(const struct hd_larges *larges, struct hd_large *large)
@@ -64,7 +68,36 @@ void hd_larges_put(struct hd_larges *larges, void *block)
         larges->first = large->next;
     larges->count--;
     larges->mapped_bytes -= large->mapped_bytes;
+    if (large->mapped_bytes <= HD_RETIRE_MIN_BYTES) {
+        hd_pages_unmap(larges->pages, large, large->mapped_bytes);
+        return;
+    }
+    large->next = larges->retired;
+    larges->retired = large;
+    larges->retired_bytes += large->mapped_bytes;
+}
+
+bool hd_larges_release(struct hd_larges *larges, size_t bytes)
+{
+    struct hd_large *large = larges->retired;
+    if (!large)
+        return false;
+    /* Half a huge page would first have to be split. */
+    size_t unit_bytes = larges->huge_pages ? HD_HUGE_PAGE_BYTES : HD_GRANULE_BYTES;
+    size_t whole_bytes = bytes < unit_bytes ? unit_bytes : bytes / unit_bytes * unit_bytes;
+    if (large->mapped_bytes > whole_bytes) {
+        size_t left_bytes = (large->mapped_bytes - whole_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
+        size_t old_bytes = large->mapped_bytes;
+        if (left_bytes < old_bytes && hd_pages_remap(larges->pages, large, old_bytes, left_bytes, HD_ARENA_BYTES)) {
+            large->mapped_bytes = left_bytes;
+            larges->retired_bytes -= old_bytes - left_bytes;
+            return true;
+        }
+    }
+    larges->retired = large->next;
+    larges->retired_bytes -= large->mapped_bytes;
     hd_pages_unmap(larges->pages, large, large->mapped_bytes);
+    return larges->retired != NULL;
 }
 
 void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes)
@@ -101,6 +134,11 @@ const char *hd_larges_check(const struct hd_larges *larges)
         count++;
         mapped_bytes += large->mapped_bytes;
     }
+    uint64_t retired_bytes = 0;
+    for (const struct hd_large *large = larges->retired; large; large = large->next)
+        retired_bytes += large->mapped_bytes;
+    if (retired_bytes != larges->retired_bytes)
+        return "larges: retired_bytes";
     if (count != larges->count)
         return "larges: count";
     return mapped_bytes == larges->mapped_bytes ? NULL : "larges: mapped_bytes";

@@ -3,6 +3,9 @@
  * moving page tables instead of bytes.
  *
  *     mapping  [ header, HD_LARGE_HEADER_BYTES | block ]
+ *
+ * To unmap a gigabyte takes the kernel a tenth of a second. A large object that was
+ * given back is therefore retired, and released from its end in slices.
  */
 #ifndef HEAPD_ALLOC_LARGE_H
 #define HEAPD_ALLOC_LARGE_H
@@ -28,12 +31,15 @@ _Static_assert(sizeof(struct hd_large) <= HD_LARGE_HEADER_BYTES, "the block lies
 /*
  *     count == length of the list
  *     mapped_bytes == sum of mapped_bytes over the list
+ *     retired_bytes == sum of mapped_bytes over the retired ones
  */
 struct hd_larges {
     struct hd_pages *pages; /* borrow */
     struct hd_large *first;
     uint64_t count;
     uint64_t mapped_bytes;
+    struct hd_large *retired; /* linked by next */
+    uint64_t retired_bytes;
     uint64_t get_count; /* ever */
     bool huge_pages;
 };
@@ -56,6 +62,8 @@ void hd_larges_fini(struct hd_larges *larges);
 /* NULL when budget or system refuse. */
 void *hd_larges_get(struct hd_larges *larges, size_t bytes);
 void hd_larges_put(struct hd_larges *larges, void *block);
+/* Releases about so many bytes of retired ones. True while some are left. */
+bool hd_larges_release(struct hd_larges *larges, size_t bytes);
 /* From large to large, perhaps elsewhere. NULL: unchanged. */
 void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes);
 const char *hd_larges_check(const struct hd_larges *larges);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define RELIEVE_UNITS 4096
+/* A unit's worth of unmapping. */
+#define RELEASE_BYTES_PER_UNIT 256
 /* Fragmentation is looked at again when so many objects were freed. */
 #define COMPACT_CHECK_COUNT 65536
 /* Compaction begins by itself above this, when less than half of the arenas is live. */
@@ -107,11 +109,12 @@ void hd_heap_free(struct hd_heap *heap)
 bool hd_heap_has_work(const struct hd_heap *heap)
 {
     return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_head || heap->gc.dead_cursor.index ||
-           heap->gc.compaction.phase != HD_COMPACT_IDLE;
+           heap->gc.compaction.phase != HD_COMPACT_IDLE || hd_alloc_has_retired(heap->alloc);
 }
 
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
+    hd_alloc_release(heap->alloc, units * RELEASE_BYTES_PER_UNIT);
     /* Freeing first: it gives memory back, and what it frees need not be traced. */
     hd_gc_reap(&heap->gc, units / 2);
     if (heap->gc.phase != HD_PHASE_IDLE)
@@ -125,7 +128,7 @@ static bool is_fragmented(const struct hd_heap *heap)
 {
     struct hd_alloc_stats stats;
     hd_alloc_stats(heap->alloc, &stats);
-    uint64_t arena_bytes = stats.mapped_bytes - stats.large_bytes;
+    uint64_t arena_bytes = stats.mapped_bytes - stats.large_bytes - stats.retired_bytes;
     return arena_bytes > COMPACT_MIN_BYTES && stats.live_bytes - stats.large_bytes < arena_bytes / 2;
 }
 

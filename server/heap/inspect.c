@@ -73,6 +73,7 @@ void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, cons
         {"compaction_moved_bytes", gc->compaction.moved_bytes},
         {"large_count", alloc.large_count},
         {"large_bytes", alloc.large_bytes},
+        {"large_retired_bytes", alloc.retired_bytes},
         {"blocks_live_count", alloc.live_count},
         {"blocks_allocated_count", alloc.allocations_count},
         {"gc_enabled", gc->enabled},
