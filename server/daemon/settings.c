@@ -111,7 +111,7 @@ static int set_max_frame(struct hd_settings *settings, const char *value, struct
 
 static int set_max_parked(struct hd_settings *settings, const char *value, struct hd_reason *reason)
 {
-    return set_bounded(&settings->max_parked, "max_parked", value, 0, 1000000, reason);
+    return set_bounded(&settings->max_parked, "max_parked", value, 1, 1000000, reason);
 }
 
 static int set_log_level(struct hd_settings *settings, const char *value, struct hd_reason *reason)

@@ -32,7 +32,7 @@ static uint32_t bitmap_words(const struct hd_gc *gc)
     return (gc->table->length + 63) / 64;
 }
 
-void hd_gc_full_start(struct hd_gc *gc)
+void hd_gc_full_start(struct hd_gc *gc, bool dry_run)
 {
     if (gc->phase != HD_PHASE_IDLE)
         return;
@@ -41,6 +41,8 @@ void hd_gc_full_start(struct hd_gc *gc)
     memset(gc->table->done, 0, bytes);
     gc->phase = HD_PHASE_ROOTS;
     gc->marking = true;
+    gc->dry_run = dry_run;
+    gc->frozen_next = 1;
     gc->root_next = gc->roots;
     gc->root_position = 0;
     gc->mark_word = 0;
@@ -66,12 +68,27 @@ static void visit_root(struct hd_root_visitor *visitor, hd_value value)
     hd_gc_mark(visitor->context, value);
 }
 
-static uint64_t scan_roots(struct hd_gc *gc)
+/* Frozen objects are kept whether anything refers to them or not. */
+static uint64_t scan_frozen(struct hd_gc *gc)
 {
-    if (!gc->root_next) {
+    const uint8_t frozen = HD_STATE_TRACKED | HD_STATE_GENERATION;
+    uint32_t end = gc->table->length;
+    if (gc->tracked_count[HD_GENERATIONS] == 0 || gc->frozen_next >= end) {
         gc->phase = HD_PHASE_MARK;
         return 1;
     }
+    if (end - gc->frozen_next > 4 * ROOTS_PER_STEP)
+        end = gc->frozen_next + 4 * ROOTS_PER_STEP;
+    for (; gc->frozen_next < end; gc->frozen_next++)
+        if ((gc->table->state[gc->frozen_next] & frozen) == frozen)
+            hd_gc_mark(gc, hd_value_ref(gc->frozen_next, false));
+    return ROOTS_PER_STEP / 4;
+}
+
+static uint64_t scan_roots(struct hd_gc *gc)
+{
+    if (!gc->root_next)
+        return scan_frozen(gc);
     struct hd_root_source *source = gc->root_next;
     struct hd_root_visitor visitor = {visit_root, gc};
     gc->root_position = source->scan(source, &visitor, gc->root_position, ROOTS_PER_STEP);
@@ -184,7 +201,8 @@ static uint64_t drain_stack(struct hd_gc *gc, uint64_t units)
     uint64_t used = 0;
     while (used < units && gc->stack_length && !gc->mark_cursor.index) {
         uint32_t index = gc->stack[--gc->stack_length];
-        /* Since it was pushed it may have died (done) or gone (neither), or its index been born again (both or neither). */
+        /* Since it was pushed it may have died (done) or gone (neither), or its index been born again (both or
+         * neither). */
         if (!hd_table_bit(gc->table->mark, index) || hd_table_bit(gc->table->done, index))
             continue;
         hd_table_bit_set(gc->table->done, index);
@@ -296,8 +314,19 @@ static uint64_t mark_step(struct hd_gc *gc, uint64_t units)
     return sweep_frontier(gc, units);
 }
 
+static void end_dry_run(struct hd_gc *gc)
+{
+    gc->phase = HD_PHASE_IDLE;
+    gc->last = gc->current;
+    gc->dry_run_ended_count++;
+}
+
 static void end_clear_pass(struct hd_gc *gc)
 {
+    if (gc->dry_run) {
+        end_dry_run(gc);
+        return;
+    }
     if (gc->saw_saturated && gc->clear_pass < 2) {
         gc->clear_pass++;
         gc->clear_next = 0;
@@ -336,6 +365,11 @@ static uint64_t age_step(struct hd_gc *gc, uint64_t units)
 static uint64_t clear_object(struct hd_gc *gc, uint32_t index)
 {
     uint8_t *state = &gc->table->state[index];
+    if (gc->dry_run) {
+        gc->current.unreachable_count[*state & HD_STATE_TRACKED ? *state & HD_STATE_GENERATION : 0]++;
+        gc->current.unreachable_bytes += hd_alloc_usable(hd_table_payload(gc->table, index));
+        return 1;
+    }
     if (gc->clear_pass) {
         /* What is not saturated goes by itself, with the last shell that hides a reference to it. */
         if (hd_table_count(gc->table, index) != HD_COUNT_SATURATED)
@@ -427,5 +461,5 @@ void hd_gc_poll(struct hd_gc *gc)
     struct hd_collection ignored;
     hd_gc_collect_young(gc, oldest ? 1 : 0, &ignored);
     if (oldest == 2)
-        hd_gc_full_start(gc);
+        hd_gc_full_start(gc, false);
 }

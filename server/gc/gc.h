@@ -125,6 +125,7 @@ struct hd_generation_stats {
 struct hd_collection {
     uint64_t unreachable_count[HD_GENERATIONS]; /* by the generation they were in */
     uint64_t examined_count[HD_GENERATIONS];
+    uint64_t unreachable_bytes; /* their blocks; of a dry run only */
 };
 
 enum hd_compact_phase {
@@ -137,13 +138,13 @@ enum hd_compact_phase {
 /* A compaction under way: rounds of emptying arenas until one gains little. */
 struct hd_compaction {
     enum hd_compact_phase phase;
-    uint32_t next;              /* entry to look at */
-    bool failed;                /* no memory to move into */
-    uint64_t mapped_bytes;      /* of objects, when the round began */
+    uint32_t next;         /* entry to look at */
+    bool failed;           /* no memory to move into */
+    uint64_t mapped_bytes; /* of objects, when the round began */
     unsigned round_count;
-    uint64_t moved_count;       /* blocks, ever */
-    uint64_t moved_bytes;       /* ever */
-    uint64_t compaction_count;  /* ever */
+    uint64_t moved_count;      /* blocks, ever */
+    uint64_t moved_bytes;      /* ever */
+    uint64_t compaction_count; /* ever */
 };
 
 /* A list of table indices, some of which may have died since. */
@@ -209,6 +210,9 @@ struct hd_gc {
     struct hd_collection current;
     struct hd_collection last; /* the full collection that ended last */
     uint64_t full_ended_count;
+    bool dry_run; /* the one under way only counts what it would free */
+    uint64_t dry_run_ended_count;
+    uint32_t frozen_next; /* while roots are scanned: frozen objects are roots too */
 
     struct hd_compaction compaction;
 
@@ -353,10 +357,23 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units);
  */
 void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collection *out);
 
-/* Begins a full collection, if none is under way: snapshot at the beginning. O(table / 64) for the bitmaps. */
-void hd_gc_full_start(struct hd_gc *gc);
+/*
+ * Begins a full collection, if none is under way: snapshot at the beginning. A dry
+ * run counts what a collection would free, and frees nothing. O(table / 64) for the
+ * bitmaps.
+ */
+void hd_gc_full_start(struct hd_gc *gc, bool dry_run);
 /* Goes on with it for about `units`. True while it is under way. */
 bool hd_gc_full_step(struct hd_gc *gc, uint64_t units);
+
+/*
+ * Makes all tracked objects frozen (CPython's permanent generation: kept whether
+ * reachable or not, until counting frees them), or all frozen ones old again, for
+ * about `units` from *next on (0 to begin). True while there are more. Not while a
+ * full collection is under way.
+ */
+bool hd_gc_freeze_step(struct hd_gc *gc, uint32_t *next, uint64_t units);
+bool hd_gc_unfreeze_step(struct hd_gc *gc, uint32_t *next, uint64_t units);
 
 /* Starts what counts and thresholds ask for: a young collection is done at once, a full one begun. */
 void hd_gc_poll(struct hd_gc *gc);

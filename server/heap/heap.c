@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define RELIEVE_UNITS 4096
+/* Work for each object made: marking takes about four units an object, so 32 end it within an eighth of growth. */
+#define UNITS_PER_BIRTH 32
 /* A unit's worth of unmapping. */
 #define RELEASE_BYTES_PER_UNIT 256
 /* Fragmentation is looked at again when so many objects were freed. */
@@ -142,13 +144,29 @@ static void poll_compaction(struct hd_heap *heap)
         hd_gc_compact_start(&heap->gc);
 }
 
+/*
+ * The slice after a request grows with what the request made, so that a collection
+ * ends before the heap has grown by an eighth, and with the share of the limit that
+ * is used, so that frees that are waiting are done before the limit is met.
+ */
+static uint64_t settle_slice(struct hd_heap *heap)
+{
+    uint64_t born = heap->gc.created_count - heap->settled_created_count;
+    heap->settled_created_count = heap->gc.created_count;
+    uint64_t units = heap->settle_units + born * UNITS_PER_BIRTH;
+    if (heap->budget.limit_bytes - heap->budget.used_bytes < heap->budget.limit_bytes / 4)
+        units *= 4;
+    return units;
+}
+
 bool hd_heap_settle(struct hd_heap *heap)
 {
     hd_gc_poll(&heap->gc);
     poll_compaction(heap);
+    uint64_t units = settle_slice(heap);
     if (!hd_heap_has_work(heap))
         return false;
-    return hd_heap_step(heap, heap->settle_units);
+    return hd_heap_step(heap, units);
 }
 
 int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_collect *collect)
@@ -162,9 +180,23 @@ int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_c
         return 0;
     }
     /* What became garbage after a collection began is only found by the next one. */
-    collect->wait_for = heap->gc.full_ended_count + (heap->gc.phase != HD_PHASE_IDLE ? 2 : 1);
-    hd_gc_full_start(&heap->gc);
+    bool under_way = heap->gc.phase != HD_PHASE_IDLE && !heap->gc.dry_run;
+    collect->wait_for = heap->gc.full_ended_count + (under_way ? 2 : 1);
+    hd_gc_full_start(&heap->gc, false);
     return 0;
+}
+
+void hd_heap_dry_run_begin(struct hd_heap *heap, struct hd_collect *collect)
+{
+    bool under_way = heap->gc.phase != HD_PHASE_IDLE && heap->gc.dry_run;
+    *collect = (struct hd_collect){.generation = 2, .dry_run = true};
+    collect->wait_for = heap->gc.dry_run_ended_count + (under_way ? 2 : 1);
+    hd_gc_full_start(&heap->gc, true);
+}
+
+static bool has_ended(const struct hd_gc *gc, const struct hd_collect *collect)
+{
+    return (collect->dry_run ? gc->dry_run_ended_count : gc->full_ended_count) >= collect->wait_for;
 }
 
 bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint64_t units)
@@ -172,10 +204,10 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
     struct hd_gc *gc = &heap->gc;
     if (collect->done)
         return false;
-    if (gc->full_ended_count < collect->wait_for) {
-        hd_gc_full_start(gc);
+    if (!has_ended(gc, collect)) {
+        hd_gc_full_start(gc, collect->dry_run);
         hd_gc_full_step(gc, units);
-        if (gc->full_ended_count < collect->wait_for)
+        if (!has_ended(gc, collect))
             return true;
         collect->result = gc->last;
     }
@@ -184,6 +216,14 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
         return true;
     collect->done = true;
     return false;
+}
+
+bool hd_heap_freeze_step(struct hd_heap *heap, bool freeze, uint32_t *next, uint64_t units)
+{
+    /* A collection that is under way looked at the frozen ones already. */
+    if (hd_gc_full_step(&heap->gc, units))
+        return true;
+    return freeze ? hd_gc_freeze_step(&heap->gc, next, units) : hd_gc_unfreeze_step(&heap->gc, next, units);
 }
 
 int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collection *out)

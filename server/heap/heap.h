@@ -49,9 +49,10 @@ struct hd_heap {
     hd_value globals; /* the global scope */
     struct hd_root_source globals_root;
     uint64_t settle_units;
-    uint64_t names_epoch;      /* raised whenever a global name is bound: who waits for one looks again */
-    uint64_t compact_checked_at; /* gc.freed_count when fragmentation was looked at last */
-    uint64_t collect_requests; /* collections begun because memory ran short */
+    uint64_t names_epoch;           /* raised whenever a global name is bound: who waits for one looks again */
+    uint64_t settled_created_count; /* gc.created_count at the last settle */
+    uint64_t compact_checked_at;    /* gc.freed_count when fragmentation was looked at last */
+    uint64_t collect_requests;      /* collections begun because memory ran short */
 };
 
 /* os is borrowed until free. HD_ENOMEM, HD_EINVALID. */
@@ -113,7 +114,8 @@ bool hd_heap_has_work(const struct hd_heap *heap);
 /* A collection asked for: begun by hd_heap_collect_begin, driven by hd_heap_collect_step. */
 struct hd_collect {
     unsigned generation;
-    uint64_t wait_for; /* gc.full_ended_count at which it is over */
+    bool dry_run;
+    uint64_t wait_for; /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
     bool done;
     struct hd_collection result;
 };
@@ -124,10 +126,15 @@ struct hd_collect {
  * finished first. HD_EINVALID: no such generation.
  */
 int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_collect *collect) HD_MUST_USE;
+/* Counts what a full collection would free, and frees nothing. */
+void hd_heap_dry_run_begin(struct hd_heap *heap, struct hd_collect *collect);
 /* True while it is not done. */
 bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint64_t units);
 /* All of it in one go, with all freeing that is waiting: for tests, tools and the memory limit. */
 int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collection *out) HD_MUST_USE;
+
+/* Freezes or unfreezes every tracked object, in slices; *next is 0 to begin. True while it is not done. */
+bool hd_heap_freeze_step(struct hd_heap *heap, bool freeze, uint32_t *next, uint64_t units);
 
 /* Begins a compaction, if none is under way; hd_heap_step goes on with it. */
 void hd_heap_compact_begin(struct hd_heap *heap);

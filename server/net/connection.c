@@ -223,8 +223,10 @@ static bool is_done(const struct hd_connection *connection)
         return false;
     if (is_leaving(connection))
         return true;
-    /* One that sends no more still gets what it asked for, but for what is parked. */
-    return connection->ended && hd_rpc_connection_wants_input(connection->rpc) && !holds_frame(connection);
+    if (!connection->ended || holds_frame(connection))
+        return false;
+    /* One that sends no more, but reads, still gets what goes on without it; what is parked is given up. */
+    return connection->deaf || !hd_rpc_connection_is_working(connection->rpc);
 }
 
 static int events_wanted(const struct hd_connection *connection)
@@ -273,18 +275,15 @@ static bool is_hung_up(int fd)
 
 /*
  * The peer closed one way or both, or an error waits on the socket. What it sent
- * before is still run, unless a request of its own keeps us from reading on:
- * then nobody is left to want the result.
+ * before is still run.
  */
 static void on_disconnect(struct hd_connection *connection, bool is_error)
 {
     connection->disconnect_seen = true;
-    if (is_error) {
+    if (is_error)
         connection->polled = 0; /* libuv has stopped it */
+    if (is_error || is_hung_up(connection->fd))
         connection->deaf = true;
-    }
-    if (!takes_input(connection) && is_hung_up(connection->fd))
-        connection->broken = true;
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)

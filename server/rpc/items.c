@@ -137,16 +137,11 @@ int hd_run_insert(struct hd_call *call, const void *message)
 
 /* ---- pop ---- */
 
-/* What would be taken out, as a new reference, so that a refusal comes before the change. */
+/* What would be taken out of a list or dict, as a new reference, so that a refusal comes before the change. */
 static int peek(struct hd_call *call, hd_value object, struct hd_key *key, hd_value *out)
 {
     struct hd_key last = hd_key_of(hd_value_int(-1));
-    if (!key && hd_kind_of(call->objects, object) == HD_IS_LIST)
-        key = &last;
-    /* An element that is looked for in a set is the very key. */
-    if (key && hd_kind_of(call->objects, object) == HD_IS_SET)
-        return hd_key_to_value(call->objects, key, out);
-    return hd_get_item(call->objects, object, key, out);
+    return hd_get_item(call->objects, object, key ? key : &last, out);
 }
 
 /* The last of a dict or set cannot be looked at without taking it out, but it can be put back where it was. */
@@ -186,7 +181,9 @@ static int pop(struct hd_call *call, hd_value object, struct hd_key *key, hd_val
     hd_value value;
     if (!key && (kind == HD_IS_DICT || kind == HD_IS_SET))
         return pop_last(call, object, out);
-    if (kind != HD_IS_LIST && kind != HD_IS_DICT && kind != HD_IS_SET)
+    if (key && kind == HD_IS_SET)
+        return hd_fail(call, HD_ETYPE, "a set has no keys to pop by; use discard");
+    if (kind != HD_IS_LIST && kind != HD_IS_DICT)
         return HD_ETYPE;
     int error = peek(call, object, key, &value);
     if (error)

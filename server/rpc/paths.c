@@ -133,6 +133,21 @@ static int find_place(struct hd_call *call, const Heapd__V1__AddRequest *request
                     : hd_call_attribute(call, &request->name, &out->key.key);
 }
 
+/* Of this scope alone, as the sum will be. */
+static int look_at_name(struct hd_call *call, const struct place *place, hd_value *out)
+{
+    const ProtobufCBinaryData *name = place->name;
+    hd_value scope = place->object == HD_ABSENT ? call->heap->globals : place->object;
+    /* The lookup tells a bad name; the scope's own dict, whether it is there. */
+    int error = hd_heap_lookup(call->heap, place->object, name->data, name->len, out);
+    if (!error) {
+        struct hd_key key = hd_key_of_bytes(HD_TAG_STR, name->data, name->len);
+        hd_gc_release(&call->heap->gc, *out);
+        error = hd_dict_get(call->objects, hd_scope_names(call->objects, scope), &key, out);
+    }
+    return error ? hd_fail_name(call, error == HD_EKEY ? HD_ENAME : error, name) : 0;
+}
+
 static int look_at(struct hd_call *call, struct place *place, hd_value *out)
 {
     int error;
@@ -144,8 +159,7 @@ static int look_at(struct hd_call *call, struct place *place, hd_value *out)
         error = hd_attribute_get(call->objects, place->object, &place->key.key, out);
         return error ? hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key) : 0;
     default:
-        error = hd_heap_lookup(call->heap, place->object, place->name->data, place->name->len, out);
-        return error ? hd_fail_name(call, error, place->name) : 0;
+        return look_at_name(call, place, out);
     }
 }
 
@@ -154,52 +168,77 @@ static bool is_number(enum hd_kind_of_value kind)
     return kind == HD_IS_INT || kind == HD_IS_FLOAT || kind == HD_IS_BOOL;
 }
 
-/*
- * Says what is no number, and makes room for the sum before it is stored: it is
- * at most one byte longer than the longer of the two.
- */
-static int check_terms(struct hd_call *call, struct place *place, hd_value delta)
+static int check_terms(struct hd_call *call, hd_value current, hd_value delta)
 {
-    hd_value current;
-    int error = look_at(call, place, &current);
-    if (error)
-        return error;
     enum hd_kind_of_value kind = hd_kind_of(call->objects, current);
     enum hd_kind_of_value delta_kind = hd_kind_of(call->objects, delta);
     if (!is_number(kind))
-        error = hd_fail(call, HD_ETYPE, "a %s is there, not a number", hd_kind_name(kind));
-    else if (!is_number(delta_kind))
-        error = hd_fail(call, HD_ETYPE, "the delta is a %s, not a number", hd_kind_name(delta_kind));
-    else if (hd_value_is_ref(current) || hd_value_is_ref(delta)) {
-        uint8_t *room;
-        error = hd_reply_begin(call, 2 * HD_PLAIN_INT_MAX_BYTES + HD_SMALL_REPLY_BYTES, &room);
-    }
-    hd_gc_release(&call->heap->gc, current);
+        return hd_fail(call, HD_ETYPE, "a %s is there, not a number", hd_kind_name(kind));
+    if (!is_number(delta_kind))
+        return hd_fail(call, HD_ETYPE, "the delta is a %s, not a number", hd_kind_name(delta_kind));
+    return 0;
+}
+
+/* Puts the sum (steal, only on success) where the number was. */
+static int store(struct hd_call *call, struct place *place, hd_value sum)
+{
+    if (place->kind == PLACE_ITEM)
+        return hd_set_item(call->objects, place->object, &place->key.key, sum);
+    if (place->kind == PLACE_ATTRIBUTE)
+        return hd_attribute_set(call->objects, place->object, &place->key.key, sum);
+    int error = hd_heap_bind(call->heap, place->object, place->name->data, place->name->len, sum);
+    /* Nobody waits for a name that was there. */
+    if (!error)
+        call->server->names_epoch = call->heap->names_epoch;
     return error;
 }
 
-static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_value *out)
-{
-    switch (place->kind) {
-    case PLACE_ITEM:
-        return hd_heap_add_to_item(call->heap, place->object, &place->key.key, delta, out);
-    case PLACE_ATTRIBUTE:
-        return hd_heap_add_to_attribute(call->heap, place->object, &place->key.key, delta, out);
-    default:
-        return hd_heap_add_to_name(call->heap, place->object, place->name->data, place->name->len, delta, out);
-    }
-}
-
-/* The terms were looked at, so what is left to go wrong is the place or the sum. */
-static int fail_add(struct hd_call *call, int error, const struct place *place)
+static int fail_sum(struct hd_call *call, int error)
 {
     if (error == HD_EOVERFLOW)
         return hd_fail(call, error, "an int too large to be added to a float");
     if (error == HD_ETOO_LARGE)
         return hd_fail(call, error, "ints of more than %zu bytes are not added", HD_ARITHMETIC_MAX_BYTES);
+    return error;
+}
+
+static int fail_store(struct hd_call *call, int error, const struct place *place)
+{
     if (place->kind == PLACE_NAME)
         return hd_fail_name(call, error, place->name);
     return hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key);
+}
+
+/* The room for the sum is made before it is stored; then nothing can fail any more. */
+static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_value *out)
+{
+    struct hd_gc *gc = &call->heap->gc;
+    hd_value current, sum;
+    int error = look_at(call, place, &current);
+    if (error)
+        return error;
+    error = check_terms(call, current, delta);
+    if (!error) {
+        error = hd_number_add(call->objects, current, delta, &sum);
+        if (error)
+            (void)fail_sum(call, error);
+    }
+    hd_gc_release(gc, current);
+    if (error)
+        return error;
+    error = hd_reply_prepare(call, sum, false);
+    if (!error) {
+        error = store(call, place, hd_gc_retain(gc, sum));
+        if (error) {
+            (void)fail_store(call, error, place);
+            hd_gc_release(gc, sum);
+        }
+    }
+    if (error)
+        hd_gc_release(gc, sum);
+    else
+        *out = sum;
+    return error;
 }
 
 int hd_run_add(struct hd_call *call, const void *message)
@@ -214,12 +253,7 @@ int hd_run_add(struct hd_call *call, const void *message)
         return error;
     error = hd_call_value(call, request->delta, "delta", &delta);
     if (!error) {
-        error = check_terms(call, &place, delta);
-        if (!error) {
-            error = add_at(call, &place, delta, &sum);
-            if (error)
-                (void)fail_add(call, error, &place);
-        }
+        error = add_at(call, &place, delta, &sum);
         hd_gc_release(&call->heap->gc, delta);
     }
     hd_call_key_done(call, &place.key);

@@ -316,7 +316,7 @@ uint64_t hd_unfinished_run(struct hd_rpc_server *server, uint64_t units);
 
 /* ---- waiting for names (waiters.c) ---------------------------------------- */
 
-int hd_waiters_init(struct hd_rpc_server *server) HD_MUST_USE;
+void hd_waiters_init(struct hd_rpc_server *server);
 void hd_waiters_fini(struct hd_rpc_server *server);
 /* Parks the call until the name is bound. HD_CALL_CONTINUES, HD_ELIMIT, HD_ENOMEM. */
 int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinaryData *name, bool as_object,

@@ -23,10 +23,10 @@ struct hd_rpc_server;
 struct hd_rpc_connection;
 
 struct hd_rpc_config {
-    uint32_t max_frame_bytes;    /* of a body; at most HD_FRAME_MAX_BODY_BYTES */
-    uint32_t max_slots;          /* per session */
+    uint32_t max_frame_bytes;    /* of a body; 128 KiB to HD_FRAME_MAX_BODY_BYTES */
+    uint32_t max_slots;          /* per session; 2 at least */
     uint32_t max_connections;
-    uint32_t max_parked;         /* waiting requests per session */
+    uint32_t max_parked;         /* requests of a session that wait or go on in slices */
     size_t output_high_bytes;    /* above: no further request of this connection starts */
 };
 
@@ -37,7 +37,7 @@ struct hd_rpc_peer {
     bool admin;   /* may use the Admin service */
 };
 
-/* heap and os are borrowed until free. HD_ENOMEM. */
+/* heap and os are borrowed until free. HD_ENOMEM; HD_EINVALID: the configuration is out of bounds. */
 int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct hd_rpc_config *config,
                       struct hd_rpc_server **out) HD_MUST_USE;
 /* Every connection must be closed before. Takes NULL. */
@@ -72,13 +72,22 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection);
 /* Close it once the output is sent: goodbye, a broken stream, killed. */
 bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection);
+/*
+ * Has it requests that go on by themselves (an export, a collection), so that
+ * output will come without input? Parked ones do not count. Who closes a
+ * connection whose peer sends no more waits until this is false.
+ */
+bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection);
 
 /*
  * Goes on with what continues in slices, for about work_units; deadlines that
  * have passed end first. True if more is left: call again after the sockets.
  */
 bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units);
-/* When hd_rpc_run has to be called even without input (os->now_ns); UINT64_MAX: never. */
+/*
+ * When hd_rpc_run has to be called even without input (os->now_ns); UINT64_MAX:
+ * never. To be asked after output was sent, too: that may set work free.
+ */
 uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server);
 /* A connection that has output, is over, or wants input again since it was last taken from here; NULL: none. */
 struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server);

@@ -16,7 +16,6 @@ struct export {
     uint32_t part_bytes;
     bool complete;   /* the walk is; what the writer has is the last part */
     bool part_ready; /* the writer has a part that could not be sent yet */
-    int error;       /* why the walk ended; to be said */
 };
 
 static Heapd__V1__Literal literal_of(const struct hd_columns *columns)
@@ -87,8 +86,8 @@ static void say_why(struct hd_call *call, int error)
 /* One slice: some walking, or sending what was walked before. */
 static int advance(struct export *export, struct hd_call *call, uint64_t units)
 {
-    int error = export->error;
-    if (!error && !export->part_ready)
+    int error = 0;
+    if (!export->part_ready)
         error = walk(export, units);
     if (!error && export->part_ready)
         error = send_part(export, call);

@@ -44,12 +44,11 @@ static size_t scan_scopes(struct hd_root_source *source, struct hd_root_visitor 
     return end < server->waiter_count ? end : 0;
 }
 
-int hd_waiters_init(struct hd_rpc_server *server)
+void hd_waiters_init(struct hd_rpc_server *server)
 {
     server->waiter_roots.scan = scan_scopes;
     hd_gc_add_roots(&server->heap->gc, &server->waiter_roots);
     server->names_epoch = server->heap->names_epoch;
-    return 0;
 }
 
 void hd_waiters_fini(struct hd_rpc_server *server)

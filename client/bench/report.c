@@ -1,0 +1,105 @@
+#include "client/bench/report.h"
+
+#include <stdio.h>
+
+static bool first_row;
+
+void hd_bench_report_begin(const struct hd_bench_options *options, long server_pid)
+{
+    first_row = true;
+    if (options->json) {
+        (void)printf("{\"clients\": %u, \"pipeline\": %u, \"duration_s\": %.3f, \"keyspace\": %llu, "
+                     "\"value_bytes\": %zu, \"seed\": %llu, \"server_pid\": %ld, \"results\": [",
+                     options->clients, options->pipeline, options->duration_s, (unsigned long long)options->keyspace,
+                     options->value_bytes, (unsigned long long)options->seed, server_pid);
+        return;
+    }
+    (void)printf("%u clients, pipeline %u, %.1f s each, %llu keys, values of %zu bytes, seed %llu\n", options->clients,
+                 options->pipeline, options->duration_s, (unsigned long long)options->keyspace, options->value_bytes,
+                 (unsigned long long)options->seed);
+    (void)printf("%-10s %11s %9s %9s %9s %9s %12s %12s\n", "operation", "ops/s", "p50 us", "p99 us", "p99.9 us",
+                 "max us", "server ns/op", "client ns/op");
+}
+
+static double us(uint64_t ns)
+{
+    return (double)ns / 1000;
+}
+
+static double per_operation_ns(double seconds, uint64_t operations)
+{
+    return operations ? seconds * 1e9 / (double)operations : 0;
+}
+
+/* JSON has no way to write a string with quotes or control characters in it but to escape them. */
+static void print_json_text(const char *text)
+{
+    (void)putchar('"');
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\')
+            (void)printf("\\%c", byte);
+        else if (byte < 0x20)
+            (void)printf("\\u%04x", byte);
+        else
+            (void)putchar(byte);
+    }
+    (void)putchar('"');
+}
+
+static void report_json(const struct hd_bench_operation *operation, const struct hd_bench_outcome *outcome)
+{
+    const struct hd_histogram *latency = &outcome->latency_ns;
+    (void)printf("%s\n  {\"operation\": \"%s\", \"operations\": %llu, \"failures\": %llu, \"seconds\": %.6f, "
+                 "\"ops_per_s\": %.1f, \"latency_us\": {\"mean\": %.3f, \"min\": %.3f, \"p50\": %.3f, \"p90\": %.3f, "
+                 "\"p99\": %.3f, \"p999\": %.3f, \"max\": %.3f}, ",
+                 first_row ? "" : ",", operation->name, (unsigned long long)outcome->operations,
+                 (unsigned long long)outcome->failures, outcome->seconds,
+                 (double)outcome->operations / outcome->seconds, hd_histogram_mean(latency) / 1000,
+                 us(latency->count ? latency->min : 0), us(hd_histogram_quantile(latency, 0.5)),
+                 us(hd_histogram_quantile(latency, 0.9)), us(hd_histogram_quantile(latency, 0.99)),
+                 us(hd_histogram_quantile(latency, 0.999)), us(latency->max));
+    if (outcome->server_cpu_s < 0)
+        (void)printf("\"server_cpu_ns_per_op\": null, ");
+    else
+        (void)printf("\"server_cpu_ns_per_op\": %.1f, ", per_operation_ns(outcome->server_cpu_s, outcome->operations));
+    (void)printf("\"client_cpu_ns_per_op\": %.1f, \"first_failure\": ",
+                 per_operation_ns(outcome->client_cpu_s, outcome->operations));
+    if (outcome->failures)
+        print_json_text(outcome->first_failure);
+    else
+        (void)printf("null");
+    (void)putchar('}');
+}
+
+static void report_row(const struct hd_bench_operation *operation, const struct hd_bench_outcome *outcome)
+{
+    const struct hd_histogram *latency = &outcome->latency_ns;
+    char server[32] = "?";
+    if (outcome->server_cpu_s >= 0)
+        (void)snprintf(server, sizeof server, "%.0f", per_operation_ns(outcome->server_cpu_s, outcome->operations));
+    (void)printf("%-10s %11.0f %9.1f %9.1f %9.1f %9.1f %12s %12.0f\n", operation->name,
+                 (double)outcome->operations / outcome->seconds, us(hd_histogram_quantile(latency, 0.5)),
+                 us(hd_histogram_quantile(latency, 0.99)), us(hd_histogram_quantile(latency, 0.999)), us(latency->max),
+                 server, per_operation_ns(outcome->client_cpu_s, outcome->operations));
+    if (outcome->failures)
+        (void)printf("           %llu requests failed; the first: %s\n", (unsigned long long)outcome->failures,
+                     outcome->first_failure);
+}
+
+void hd_bench_report(const struct hd_bench_options *options, const struct hd_bench_operation *operation,
+                     const struct hd_bench_outcome *outcome)
+{
+    if (options->json)
+        report_json(operation, outcome);
+    else
+        report_row(operation, outcome);
+    first_row = false;
+    (void)fflush(stdout);
+}
+
+void hd_bench_report_end(const struct hd_bench_options *options)
+{
+    if (options->json)
+        (void)puts("\n]}");
+}

@@ -1,0 +1,52 @@
+/* The table of commands: what help, usage errors and completion go by. */
+#include "client/heapctl/ctl.h"
+
+#define LAYOUT (HD_OPTION_INDENT | HD_OPTION_COMPACT | HD_OPTION_ASCII | HD_OPTION_BYTES)
+
+#define PATHS \
+    "A PATH begins with a global name: countries[\"3166-1\"][0].name\n" \
+    "  .name      an attribute of an instance, or a key of a dict\n" \
+    "  [\"key\"]    a key of a dict, as a JSON string\n" \
+    "  [-1]       an index, negative from the end, or an integer key of a dict\n" \
+    "Names with odd characters are quoted: \"a.b\".\"c d\"\n"
+
+const struct hd_command hd_commands[] = {
+    {"ping", "", "is the daemon there?", "", 0, 0, 0, hd_cmd_ping},
+    {"import", "PATH FILE|-", "put a JSON document into the heap",
+     "Integers keep their value at any size, keys their order; of a key given twice the\n"
+     "last value wins. NaN and Infinity are refused. A document that fails half-way\n"
+     "changes nothing: it is put at PATH when all of it has been built.\n" PATHS,
+     2, 2, HD_OPTION_QUIET, hd_cmd_import},
+    {"export", "PATH [FILE|-]", "write an object, and all that it reaches, as JSON",
+     "Without FILE, to the standard output. FILE appears under its name when all of it was\n"
+     "written. Tuples and sets become arrays, instances objects; a shared part is written\n"
+     "out again. Cycles, bytes (but see --bytes), NaN and infinities are refused.\n" PATHS,
+     1, 2, LAYOUT | HD_OPTION_QUIET, hd_cmd_export},
+    {"get", "PATH", "print a value as JSON", PATHS, 1, 1, LAYOUT | HD_OPTION_RAW, hd_cmd_get},
+    {"set", "PATH JSON", "set a name, an item or an attribute to a JSON value",
+     "All but the last step of PATH must exist. A str needs its quotes: set x '\"text\"'.\n" PATHS, 2, 2, 0,
+     hd_cmd_set},
+    {"del", "PATH", "delete a name, an item or an attribute", PATHS, 1, 1, 0, hd_cmd_del},
+    {"ls", "[PREFIX|PATH]", "list global names, or what lies in an object",
+     "A word alone is the beginning of the names to list; with -l, or with steps, it is the\n"
+     "path of an object whose keys or elements are listed.\n" PATHS,
+     0, 1, HD_OPTION_CHILDREN, hd_cmd_ls},
+    {"inspect", "PATH", "type, identity, references, size and generation of an object",
+     "The reference by which heapctl itself holds the object is not counted.\n" PATHS, 1, 1, 0, hd_cmd_inspect},
+    {"gc collect", "[GENERATION]", "collect a generation (0, 1 or 2: all) and the younger ones", "", 0, 1, 0,
+     hd_cmd_gc_collect},
+    {"gc threshold", "[T0 [T1 [T2]]]", "show or set the thresholds of the generations", "", 0, 3, 0,
+     hd_cmd_gc_threshold},
+    {"gc count", "", "show the counts that are held against the thresholds", "", 0, 0, 0, hd_cmd_gc_count},
+    {"gc stats", "", "show what the collector has done", "", 0, 0, 0, hd_cmd_gc_stats},
+    {"gc enable", "", "let collections happen by themselves", "", 0, 0, HD_OPTION_QUIET, hd_cmd_gc_enable},
+    {"gc disable", "", "collect only on request", "", 0, 0, HD_OPTION_QUIET, hd_cmd_gc_disable},
+    {"stats", "[PREFIX]", "show the daemon's numbers", "Units are part of the names: _bytes, _count, _ns.\n", 0, 1, 0,
+     hd_cmd_stats},
+    {"session list", "", "show who is connected", "", 0, 0, 0, hd_cmd_session_list},
+    {"session kill", "ID", "end a session and release all that it holds", "", 1, 1, HD_OPTION_QUIET,
+     hd_cmd_session_kill},
+    {"shutdown", "", "end the daemon; the heap is lost", "Export first what matters.\n", 0, 0, HD_OPTION_QUIET,
+     hd_cmd_shutdown},
+};
+const size_t hd_command_count = sizeof hd_commands / sizeof *hd_commands;

@@ -1,0 +1,300 @@
+/* Reading everything that an object reaches: a stream of literals, seen as one walk over nodes. */
+#include <stdlib.h>
+
+#include "client/lib/call.h"
+#include "client/lib/stream.h"
+#include "client/lib/transport.h"
+#include "common/literal.h"
+#include "heapd/v1/object.pb-c.h"
+
+struct open {
+    enum hd_kind kind;
+    uint64_t left; /* nodes still to come in it */
+    uint64_t number;
+};
+
+struct heapd_export {
+    struct heapd_connection *connection; /* borrow */
+    uint64_t request_id;
+    struct hd_stream stream; /* guarded by the connection's lock until the request is answered */
+    struct hd_arena arena;   /* the part that is being read */
+    struct hd_literal_reader reader;
+    struct open *open; /* own */
+    size_t open_count;
+    size_t open_capacity;
+    uint64_t container_count;
+    bool root_seen;
+    int error; /* sticks: a failure, or 1 for the regular end */
+    struct heapd_error detail;
+};
+
+int heapd_export_open(struct heapd_connection *connection, heapd_handle object, uint32_t part_bytes,
+                      struct heapd_export **out, struct heapd_error *error)
+{
+    struct heapd_export *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return hd_fail_with(error, HD_ENOMEM, "this process has no memory for an export");
+    hd_arena_init(&reader->arena);
+    reader->connection = connection;
+    Heapd__V1__ExportRequest message = HEAPD__V1__EXPORT_REQUEST__INIT;
+    message.object = object;
+    message.part_bytes = part_bytes;
+    struct hd_call call = {.method = HD_METHOD_EXPORT, .message = &message.base, .stream = &reader->stream};
+    int code = hd_call_begin(connection, &call, 0, &reader->request_id, error);
+    if (code) {
+        free(reader);
+        return code;
+    }
+    *out = reader;
+    return 0;
+}
+
+void heapd_export_close(struct heapd_export *reader)
+{
+    if (!reader)
+        return;
+    struct heapd_connection *connection = reader->connection;
+    if (reader->request_id && hd_enter(connection, NULL) == 0) {
+        struct hd_request *request = hd_request_table_find(&connection->requests, reader->request_id);
+        bool unanswered = request && !request->answered;
+        if (request)
+            request->stream = NULL;
+        hd_leave(connection);
+        if (unanswered)
+            (void)heapd_cancel(connection, reader->request_id, NULL);
+        heapd_forget(connection, reader->request_id);
+    }
+    hd_stream_fini(&reader->stream);
+    hd_arena_fini(&reader->arena);
+    free(reader->open);
+    free(reader);
+}
+
+static int fail(struct heapd_export *reader, int code, const char *text)
+{
+    reader->error = hd_fail_with(&reader->detail, code, "%s", text);
+    reader->detail.request = reader->request_id;
+    return code;
+}
+
+/* Waits for the next part or the end. 1: *out is the caller's; 0: the end; negative: the request failed. */
+static int next_part(struct heapd_export *reader, struct hd_stream_part **out)
+{
+    struct heapd_connection *connection = reader->connection;
+    int code = hd_enter(connection, &reader->detail);
+    if (code)
+        return code;
+    struct hd_request *request = hd_request_table_find(&connection->requests, reader->request_id);
+    struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
+    int timed_out = hd_transport_wait(connection, &wait, -1);
+    (void)timed_out; /* without a timeout it cannot be */
+    *out = hd_stream_pop(&reader->stream);
+    if (*out) {
+        code = 1;
+    } else {
+        code = hd_call_take(connection, request, NULL, &reader->detail);
+        reader->request_id = 0;
+    }
+    hd_leave(connection);
+    return code;
+}
+
+static int begin_part(struct heapd_export *reader, const struct hd_stream_part *part)
+{
+    hd_arena_reset(&reader->arena);
+    const Heapd__V1__Literal *literal = heapd__v1__literal__unpack(&reader->arena.protobuf, part->bytes, part->data);
+    if (!literal)
+        return reader->arena.failed ? fail(reader, HD_ENOMEM, "this process has no memory for a part of the export")
+                                    : fail(reader, HD_EPROTOCOL, "a part of the export is no literal");
+    struct hd_columns columns = {
+        .kinds = literal->kinds.data,
+        .integers = literal->integers,
+        .reals = literal->reals,
+        .sizes = literal->sizes,
+        .data = literal->data.data,
+        .counts = literal->counts,
+        .handles = literal->handles,
+        .shared = literal->shared,
+        .kind_count = literal->kinds.len,
+        .integer_count = literal->n_integers,
+        .real_count = literal->n_reals,
+        .size_count = literal->n_sizes,
+        .data_bytes = literal->data.len,
+        .count_count = literal->n_counts,
+        .handle_count = literal->n_handles,
+        .shared_count = literal->n_shared,
+    };
+    hd_literal_reader_init_part(&reader->reader, &columns);
+    return 0;
+}
+
+/* 1: there is a node to read; 0: the export is complete; negative: it failed. */
+static int await_node(struct heapd_export *reader)
+{
+    while (hd_literal_reader_left(&reader->reader) == 0) {
+        struct hd_stream_part *part;
+        int code = next_part(reader, &part);
+        if (code <= 0) {
+            reader->error = code ? code : 1;
+            return code;
+        }
+        code = begin_part(reader, part);
+        free(part);
+        if (code)
+            return code;
+    }
+    return 1;
+}
+
+/* Reads a node that must be there. */
+static int read_node(struct heapd_export *reader, struct hd_node *out)
+{
+    int code = await_node(reader);
+    if (code == 0)
+        return fail(reader, HD_EPROTOCOL, "the export ended in the middle");
+    if (code < 0)
+        return code;
+    if (hd_literal_reader_next(&reader->reader, out))
+        return fail(reader, HD_EPROTOCOL, "a part of the export is no literal");
+    return 0;
+}
+
+static int push(struct heapd_export *reader, const struct hd_node *node)
+{
+    bool pairs = node->kind == HD_KIND_DICT || node->kind == HD_KIND_INSTANCE;
+    if (pairs && node->count > UINT64_MAX / 2)
+        return fail(reader, HD_EPROTOCOL, "a part of the export is no literal");
+    if (reader->open_count == reader->open_capacity) {
+        size_t capacity = reader->open_capacity ? reader->open_capacity * 2 : 16;
+        struct open *grown = realloc(reader->open, capacity * sizeof *grown);
+        if (!grown)
+            return fail(reader, HD_ENOMEM, "this process has no memory for the export's depth");
+        reader->open = grown;
+        reader->open_capacity = capacity;
+    }
+    reader->open[reader->open_count++] = (struct open){
+        .kind = node->kind,
+        .left = pairs ? node->count * 2 : node->count,
+        .number = reader->container_count++,
+    };
+    return 0;
+}
+
+static int open_container(struct heapd_export *reader, const struct hd_node *node, struct heapd_node *out)
+{
+    static const enum heapd_node_kind kinds[] = {
+        [HD_KIND_LIST] = HEAPD_NODE_LIST, [HD_KIND_TUPLE] = HEAPD_NODE_TUPLE,       [HD_KIND_DICT] = HEAPD_NODE_DICT,
+        [HD_KIND_SET] = HEAPD_NODE_SET,   [HD_KIND_INSTANCE] = HEAPD_NODE_INSTANCE,
+    };
+    out->kind = kinds[node->kind];
+    out->count = node->count;
+    out->container = reader->container_count;
+    int code = push(reader, node);
+    if (code || node->kind != HD_KIND_INSTANCE)
+        return code;
+    struct hd_node name;
+    code = read_node(reader, &name);
+    if (code)
+        return code;
+    if (name.kind != HD_KIND_STR)
+        return fail(reader, HD_EPROTOCOL, "an instance in the export has no class name");
+    out->value = heapd_str_of((const char *)name.bytes.data, name.bytes.size);
+    return 0;
+}
+
+static int scalar(struct heapd_export *reader, const struct hd_node *node, struct heapd_node *out)
+{
+    out->kind = HEAPD_NODE_VALUE;
+    const void *data = node->bytes.data;
+    switch (node->kind) {
+    case HD_KIND_NONE:
+        out->value = heapd_none();
+        return 0;
+    case HD_KIND_FALSE:
+    case HD_KIND_TRUE:
+        out->value = heapd_bool(node->kind == HD_KIND_TRUE);
+        return 0;
+    case HD_KIND_INT:
+        out->value = heapd_int(node->integer);
+        return 0;
+    case HD_KIND_FLOAT:
+        out->value = heapd_float(node->real);
+        return 0;
+    case HD_KIND_BIG_INT:
+        out->value = heapd_big_int(data, node->bytes.size);
+        return 0;
+    case HD_KIND_STR:
+        out->value = heapd_str_of(data, node->bytes.size);
+        return 0;
+    case HD_KIND_BYTES:
+        out->value = heapd_bytes_of(data, node->bytes.size);
+        return 0;
+    case HD_KIND_SHARED:
+        if (node->shared >= reader->container_count)
+            return fail(reader, HD_EPROTOCOL, "the export refers to a container that did not come");
+        out->kind = HEAPD_NODE_SHARED;
+        out->container = node->shared;
+        return 0;
+    default:
+        return fail(reader, HD_EPROTOCOL, "the export has a node that no export has");
+    }
+}
+
+/* The place of the next node: is it a key, and how deep. */
+static void place(struct heapd_export *reader, struct heapd_node *out)
+{
+    out->depth = (uint32_t)reader->open_count;
+    if (reader->open_count == 0)
+        return;
+    struct open *around = &reader->open[reader->open_count - 1];
+    bool pairs = around->kind == HD_KIND_DICT || around->kind == HD_KIND_INSTANCE;
+    out->is_key = pairs && around->left % 2 == 0;
+    around->left--;
+}
+
+static bool take_end(struct heapd_export *reader, struct heapd_node *out)
+{
+    if (reader->open_count == 0 || reader->open[reader->open_count - 1].left > 0)
+        return false;
+    reader->open_count--;
+    *out = (struct heapd_node){
+        .kind = HEAPD_NODE_END,
+        .depth = (uint32_t)reader->open_count,
+        .container = reader->open[reader->open_count].number,
+    };
+    return true;
+}
+
+static int next(struct heapd_export *reader, struct heapd_node *out)
+{
+    if (reader->error)
+        return reader->error < 0 ? reader->error : 0;
+    if (take_end(reader, out))
+        return 1;
+    if (reader->root_seen && reader->open_count == 0) {
+        int code = await_node(reader);
+        return code > 0 ? fail(reader, HD_EPROTOCOL, "the export goes on behind its end") : code;
+    }
+    struct hd_node node;
+    int code = read_node(reader, &node);
+    if (code)
+        return code;
+    struct heapd_node result = {0};
+    reader->root_seen = true;
+    place(reader, &result);
+    code = hd_kind_is_container(node.kind) ? open_container(reader, &node, &result) : scalar(reader, &node, &result);
+    if (code)
+        return code;
+    *out = result;
+    return 1;
+}
+
+int heapd_export_next(struct heapd_export *reader, struct heapd_node *out, struct heapd_error *error)
+{
+    int code = next(reader, out);
+    if (error && code < 0)
+        *error = reader->detail;
+    else
+        hd_succeed(error);
+    return code;
+}

@@ -1,0 +1,436 @@
+#include "client/lib/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "client/lib/reply.h"
+#include "client/lib/stream.h"
+
+#define HD_RECEIVE_BYTES ((size_t)64 << 10)
+#define HD_INPUT_KEEP_BYTES ((size_t)256 << 10)
+
+struct hd_waiter {
+    struct hd_waiter *next;
+    const struct hd_wait *wait;
+    pthread_cond_t woken;
+};
+
+static bool is_over(const struct heapd_connection *connection, const struct hd_wait *wait)
+{
+    switch (wait->kind) {
+    case HD_WAIT_REQUEST:
+        return wait->request->answered;
+    case HD_WAIT_PART:
+        return wait->request->answered || wait->request->stream->first;
+    case HD_WAIT_OLDER:
+        return !connection->requests.oldest || connection->requests.oldest->id > wait->id;
+    case HD_WAIT_ROOM:
+        return connection->broken || hd_buffer_readable(&connection->output) < connection->output_limit_bytes;
+    }
+    return true;
+}
+
+/* Wakes those who have what they wait for. */
+static void wake_served(struct heapd_connection *connection)
+{
+    for (struct hd_waiter *waiter = connection->sleepers; waiter; waiter = waiter->next) {
+        if (is_over(connection, waiter->wait))
+            pthread_cond_signal(&waiter->woken);
+    }
+}
+
+/* Someone must read as long as anyone waits: whoever stops waiting calls this. */
+static void wake_successor(struct heapd_connection *connection)
+{
+    if (connection->reading)
+        return;
+    for (struct hd_waiter *waiter = connection->sleepers; waiter; waiter = waiter->next) {
+        if (!is_over(connection, waiter->wait)) {
+            pthread_cond_signal(&waiter->woken);
+            return;
+        }
+    }
+}
+
+void hd_transport_queue_callback(struct heapd_connection *connection, struct hd_request *request)
+{
+    if (connection->last_callback)
+        connection->last_callback->next_callback = request;
+    else
+        connection->callbacks = request;
+    connection->last_callback = request;
+}
+
+static void keep_failure(struct heapd_connection *connection, const struct hd_request *request)
+{
+    struct heapd_error *first = &connection->first_failure;
+    if (first->code && first->request < request->id)
+        return;
+    if (request->detail) {
+        *first = *request->detail;
+    } else {
+        (void)hd_fail(first, request->code);
+        first->request = request->id;
+    }
+}
+
+/* The request is answered, code and result are set: free what it had and pass it on. */
+static void complete(struct heapd_connection *connection, struct hd_request *request)
+{
+    struct hd_slots *slots = &connection->slots;
+    hd_request_table_answered(&connection->requests, request);
+    bool filled = request->code == 0 && request->result.value.kind == HEAPD_VALUE_REF;
+    if (request->into)
+        hd_slots_answered(slots, request->into, filled);
+    for (uint32_t i = 0; i < request->capture_count; i++)
+        hd_slots_answered(slots, request->captures_into + i, request->code == 0);
+    if (request->early_release)
+        hd_slots_early_answered(slots, request->early_release, request->code == 0);
+    if (request->callback) {
+        hd_transport_queue_callback(connection, request);
+    } else if (!request->ticketed) {
+        if (request->code && request->reported)
+            keep_failure(connection, request);
+        if (filled && !request->handed_out)
+            (void)hd_slots_release(slots, request->into);
+        hd_request_table_remove(&connection->requests, request);
+    }
+}
+
+/* Copies the detail; without memory for it the code must do. */
+static void fail_request(struct heapd_connection *connection, struct hd_request *request,
+                         const struct heapd_error *detail)
+{
+    request->code = detail->code;
+    request->detail = malloc(sizeof *request->detail);
+    if (request->detail) {
+        *request->detail = *detail;
+        request->detail->request = request->id;
+    }
+    complete(connection, request);
+}
+
+void hd_transport_break(struct heapd_connection *connection, int code, const char *format, ...)
+{
+    if (connection->broken)
+        return;
+    connection->broken = code;
+    struct heapd_error *detail = &connection->broken_detail;
+    (void)hd_fail(detail, code);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(detail->message, sizeof detail->message, format, arguments);
+    va_end(arguments);
+    hd_buffer_reset(&connection->output, 0);
+    /* Another thread may sleep in recv or poll. */
+    (void)shutdown(connection->fd, SHUT_RDWR);
+    while (connection->requests.oldest)
+        fail_request(connection, connection->requests.oldest, detail);
+    wake_served(connection);
+}
+
+void hd_transport_send(struct heapd_connection *connection)
+{
+    struct hd_buffer *output = &connection->output;
+    while (!connection->broken && hd_buffer_readable(output) > 0) {
+        ssize_t sent =
+            send(connection->fd, hd_buffer_head(output), hd_buffer_readable(output), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (sent < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            /*
+             * Replies, and the reason why, may have come before the end. A socket that is shut down still gives what
+             * it received and then its end, which breaks the connection: here, or in the thread that reads.
+             */
+            hd_buffer_reset(output, 0);
+            (void)shutdown(connection->fd, SHUT_RDWR);
+            while (hd_transport_receive(connection))
+                ;
+            return;
+        }
+        if (sent < 0) {
+            char text[96];
+            hd_transport_break(connection, HD_ECLOSED, "the connection is lost: %s",
+                               strerror_r(errno, text, sizeof text));
+            return;
+        }
+        hd_buffer_consume(output, (size_t)sent);
+    }
+    if (hd_buffer_readable(output) == 0)
+        hd_buffer_reset(output, HD_INPUT_KEEP_BYTES);
+}
+
+/* A reply's handle must be the slot that was offered: anything else would be a reference that nobody gives back. */
+static bool is_consistent(const struct hd_request *request)
+{
+    return request->result.value.kind != HEAPD_VALUE_REF || request->result.value.as.ref == request->into;
+}
+
+static void take_reply(struct heapd_connection *connection, struct hd_request *request, const struct hd_frame *frame,
+                       const uint8_t *body)
+{
+    if (frame->method != request->method) {
+        hd_transport_break(connection, HD_EPROTOCOL, "a reply of method %u answers a request of method %u",
+                           frame->method, request->method);
+        return;
+    }
+    int code = 0;
+    if (request->stream)
+        code = frame->body_bytes ? hd_stream_push(request->stream, body, frame->body_bytes) : 0;
+    else if (request->method != HD_METHOD_EXPORT) /* else its reader has closed it */
+        code = hd_reply_decode(&connection->arena, frame->method, body, frame->body_bytes, &request->result);
+    hd_arena_reset(&connection->arena);
+    if (code == HD_EPROTOCOL || !is_consistent(request)) {
+        hd_transport_break(connection, HD_EPROTOCOL,
+                           "the reply to request %llu is no reply of method %u; check the daemon's version",
+                           (unsigned long long)request->id, frame->method);
+        return;
+    }
+    if (code) {
+        struct heapd_error detail;
+        (void)hd_fail_with(&detail, code, "this process has no memory for the reply");
+        fail_request(connection, request, &detail);
+        return;
+    }
+    if (frame->flags & HD_FRAME_MORE)
+        return;
+    complete(connection, request);
+}
+
+static void take_failure(struct heapd_connection *connection, struct hd_request *request, const struct hd_frame *frame,
+                         const uint8_t *body)
+{
+    struct heapd_error detail;
+    hd_reply_decode_error(&connection->arena, body, frame->body_bytes, &detail);
+    hd_arena_reset(&connection->arena);
+    if (request)
+        fail_request(connection, request, &detail);
+    else
+        hd_transport_break(connection, detail.code, "%s", detail.message);
+}
+
+static void take_frame(struct heapd_connection *connection, const struct hd_frame *frame, const uint8_t *body)
+{
+    if (frame->flags & HD_FRAME_EVENT)
+        return; /* version 1 has none that we asked for */
+    struct hd_request *request = hd_request_table_find(&connection->requests, frame->request_id);
+    if (request && request->answered)
+        request = NULL;
+    if (frame->flags & HD_FRAME_ERROR)
+        take_failure(connection, request, frame, body);
+    else if (request && (request->method == HD_METHOD_EXPORT || !(frame->flags & HD_FRAME_MORE)))
+        take_reply(connection, request, frame, body);
+    else
+        hd_transport_break(connection, HD_EPROTOCOL, "a reply answers request %llu, which was not asked",
+                           (unsigned long long)frame->request_id);
+}
+
+/* Hands out the whole frames of the input. */
+static void take_frames(struct heapd_connection *connection)
+{
+    struct hd_buffer *input = &connection->input;
+    while (!connection->broken) {
+        struct hd_frame frame;
+        size_t count = hd_buffer_readable(input);
+        int code = hd_frame_read(hd_buffer_head(input), count, connection->server.max_frame_bytes, &frame);
+        if (code == 1)
+            break;
+        if (code) {
+            hd_transport_break(connection, HD_EPROTOCOL, "the daemon sent what is no frame: %s", hd_error_text(code));
+            break;
+        }
+        size_t whole = HD_FRAME_HEADER_BYTES + frame.body_bytes;
+        if (count < whole)
+            break;
+        take_frame(connection, &frame, hd_buffer_head(input) + HD_FRAME_HEADER_BYTES);
+        hd_buffer_consume(input, whole);
+    }
+    if (hd_buffer_readable(input) == 0)
+        hd_buffer_reset(input, HD_INPUT_KEEP_BYTES);
+}
+
+/* How much to make room for: the rest of a large frame that has begun, or what usually comes. */
+static size_t wanted_bytes(const struct heapd_connection *connection)
+{
+    const struct hd_buffer *input = &connection->input;
+    struct hd_frame frame;
+    size_t count = hd_buffer_readable(input);
+    if (hd_frame_read(hd_buffer_head(input), count, connection->server.max_frame_bytes, &frame) == 0) {
+        size_t whole = HD_FRAME_HEADER_BYTES + frame.body_bytes;
+        if (whole > count && whole - count > HD_RECEIVE_BYTES)
+            return whole - count;
+    }
+    return HD_RECEIVE_BYTES;
+}
+
+/* What recv returned, with errno as it left it. True if something came. */
+static bool received(struct heapd_connection *connection, ssize_t count, int failure)
+{
+    if (connection->broken)
+        return false;
+    if (count > 0) {
+        hd_buffer_commit(&connection->input, (size_t)count);
+        take_frames(connection);
+        wake_served(connection);
+        return true;
+    }
+    if (count == 0) {
+        hd_transport_break(connection, HD_ECLOSED,
+                           connection->closing ? "the connection was closed"
+                                               : "the daemon closed the connection; whether requests without a reply "
+                                                 "ran is not known; connect again");
+    } else if (failure != EINTR && failure != EAGAIN && failure != EWOULDBLOCK) {
+        char text[96];
+        hd_transport_break(connection, HD_ECLOSED, "the connection is lost: %s",
+                           strerror_r(failure, text, sizeof text));
+    }
+    return false;
+}
+
+static int reserve_input(struct heapd_connection *connection, uint8_t **to, size_t *bytes)
+{
+    *bytes = wanted_bytes(connection);
+    int code = hd_buffer_reserve(&connection->input, *bytes, to);
+    if (code)
+        hd_transport_break(connection, code, "this process has no memory for a reply");
+    return code;
+}
+
+bool hd_transport_receive(struct heapd_connection *connection)
+{
+    uint8_t *to;
+    size_t bytes;
+    if (connection->reading || connection->broken || reserve_input(connection, &to, &bytes))
+        return false;
+    ssize_t count = recv(connection->fd, to, bytes, MSG_DONTWAIT);
+    return received(connection, count, errno);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* For poll: what is left until the deadline, at least 0; -1: no deadline. */
+static int left_ms(int64_t deadline_ms)
+{
+    if (deadline_ms < 0)
+        return -1;
+    int64_t left = deadline_ms - now_ms();
+    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* Sleeps in poll without the lock. */
+static short poll_unlocked(struct heapd_connection *connection, short events, int64_t deadline_ms)
+{
+    struct pollfd poller = {.fd = connection->fd, .events = events};
+    int timeout_ms = left_ms(deadline_ms);
+    pthread_mutex_unlock(&connection->lock);
+    int ready = poll(&poller, 1, timeout_ms);
+    pthread_mutex_lock(&connection->lock);
+    return ready > 0 ? poller.revents : 0;
+}
+
+/* One turn of the reader: sleeps until something comes, or the socket takes more, or the time is over. */
+static void read_turn(struct heapd_connection *connection, int64_t deadline_ms)
+{
+    uint8_t *to;
+    size_t bytes;
+    if (reserve_input(connection, &to, &bytes))
+        return;
+    bool write_too = hd_buffer_readable(&connection->output) > 0 && !connection->writing;
+    connection->reading = true;
+    if (deadline_ms < 0 && !write_too) {
+        pthread_mutex_unlock(&connection->lock);
+        ssize_t count = recv(connection->fd, to, bytes, 0);
+        int failure = errno;
+        pthread_mutex_lock(&connection->lock);
+        connection->reading = false;
+        (void)received(connection, count, failure);
+        return;
+    }
+    connection->writing |= write_too;
+    short ready = poll_unlocked(connection, (short)(POLLIN | (write_too ? POLLOUT : 0)), deadline_ms);
+    connection->reading = false;
+    if (write_too)
+        connection->writing = false;
+    if (ready & ~POLLOUT)
+        (void)hd_transport_receive(connection);
+    if (ready & POLLOUT)
+        hd_transport_send(connection);
+}
+
+static void write_turn(struct heapd_connection *connection, int64_t deadline_ms)
+{
+    connection->writing = true;
+    (void)poll_unlocked(connection, POLLOUT, deadline_ms);
+    connection->writing = false;
+    hd_transport_send(connection);
+    wake_served(connection);
+}
+
+/* Another thread reads: sleeps until it is our turn or our reply is there. */
+static void sleep_turn(struct heapd_connection *connection, struct hd_waiter *waiter, int64_t deadline_ms)
+{
+    waiter->next = connection->sleepers;
+    connection->sleepers = waiter;
+    if (deadline_ms < 0) {
+        pthread_cond_wait(&waiter->woken, &connection->lock);
+    } else {
+        struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = (deadline_ms % 1000) * 1000000};
+        (void)pthread_cond_timedwait(&waiter->woken, &connection->lock, &until);
+    }
+    struct hd_waiter **link = &connection->sleepers;
+    while (*link != waiter)
+        link = &(*link)->next;
+    *link = waiter->next;
+}
+
+static void waiter_init(struct hd_waiter *waiter, const struct hd_wait *wait)
+{
+    waiter->wait = wait;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&waiter->woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+int hd_transport_wait(struct heapd_connection *connection, const struct hd_wait *wait, int timeout_ms)
+{
+    struct hd_waiter waiter;
+    waiter_init(&waiter, wait);
+    int64_t deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    /* What this thread waits for was queued before this point of the output. */
+    uint64_t own_end = connection->queued_bytes;
+    int result = 0;
+    hd_transport_send(connection);
+    if (timeout_ms == 0)
+        (void)hd_transport_receive(connection);
+    while (!is_over(connection, wait)) {
+        if (deadline_ms >= 0 && left_ms(deadline_ms) == 0) {
+            result = HEAPD_PENDING;
+            break;
+        }
+        uint64_t sent = connection->queued_bytes - hd_buffer_readable(&connection->output);
+        if (!connection->reading)
+            read_turn(connection, deadline_ms);
+        else if (sent < own_end && !connection->writing)
+            write_turn(connection, deadline_ms);
+        else
+            sleep_turn(connection, &waiter, deadline_ms);
+    }
+    wake_successor(connection);
+    pthread_cond_destroy(&waiter.woken);
+    return result;
+}

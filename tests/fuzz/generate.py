@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the fuzz targets: corpus/<target>/*.
+
+Run it again after a change of proto/: files that fuzzing has added are kept,
+those that this script made before are replaced. The same schema gives the same
+bytes.
+"""
+
+import pathlib
+import re
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROTO = HERE.parent.parent / "proto" / "heapd" / "v1"
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def zigzag(value):
+    return varint(value << 1 ^ (-1 if value < 0 else 0))
+
+
+def tagged(number, wire, payload):
+    return varint(number << 3 | wire) + payload
+
+
+def delimited(number, payload):
+    return tagged(number, 2, varint(len(payload)) + payload)
+
+
+def save(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ("seed-" + name)).write_bytes(data)
+
+
+# frame: a byte that says how to cut, then frames.
+
+
+def frame(body=b"", method=3, flags=0, descriptors=0, request_id=1, length=None):
+    size = len(body) if length is None else length
+    return struct.pack("<IHBBQ", size, method, flags, descriptors, request_id) + body
+
+
+def frame_seeds():
+    hello = frame(bytes([8, 1, 16, 1]), method=1, request_id=1)
+    chain = b"".join(frame(bytes(range(i)), method=16 + i, request_id=i + 2) for i in range(12))
+    yield "empty", b"\x00"
+    yield "hello", b"\x00" + hello
+    yield "chain", b"\x05" + hello + chain
+    yield "flags", b"\x10" + b"".join(frame(b"x", flags=1 << bit, request_id=bit) for bit in range(4))
+    yield "unknown-flag", b"\x03" + hello + frame(flags=0x10) + hello
+    yield "header-cut", b"\x07" + hello + hello[:11]
+    yield "body-cut", b"\x20" + hello + frame(b"abc", length=10)
+    yield "largest", b"\x60" + frame(bytes(1000)) + hello
+    yield "too-large", b"\x02" + hello + frame(length=1001)
+    yield "huge", b"\x02" + frame(length=0xFFFFFFFF)
+    yield "descriptors", b"\x0b" + frame(b"fd", descriptors=255, request_id=(1 << 64) - 1)
+
+
+# literal: a packed heapd.v1.Literal.
+
+KIND = dict(none=1, false=2, true=3, int=4, big_int=5, float=6, str=7, bytes=8, list=9, tuple=10, dict=11, set=12,
+            handle=13, shared=14, instance=15)
+
+
+def literal(*nodes):
+    columns = {name: b"" for name in ("kinds", "integers", "reals", "sizes", "data", "counts", "handles", "shared")}
+    for name, *content in nodes:
+        columns["kinds"] += bytes([KIND.get(name, 99)])
+        value = content[0] if content else None
+        if name == "int":
+            columns["integers"] += zigzag(value)
+        elif name == "float":
+            columns["reals"] += struct.pack("<d", value)
+        elif name in ("str", "bytes", "big_int"):
+            columns["sizes"] += varint(len(value))
+            columns["data"] += value
+        elif name in ("list", "tuple", "dict", "set", "instance"):
+            columns["counts"] += varint(value)
+        elif name in ("handle", "shared"):
+            columns[{"handle": "handles"}.get(name, name)] += varint(value)
+    return b"".join(delimited(number, column) for number, column in enumerate(columns.values(), 1) if column)
+
+
+def literal_seeds():
+    yield "empty", b""
+    yield "scalars", literal(("none",), ("false",), ("true",), ("int", -5), ("float", 1.5), ("str", b"text"),
+                             ("bytes", b"\0\xff"), ("big_int", b"\1" * 9))
+    yield "document", literal(("dict", 2), ("str", b"name"), ("str", "Österreich".encode()), ("str", b"codes"),
+                              ("list", 3), ("int", 40), ("int", 1 << 40), ("none",))
+    yield "instance", literal(("instance", 1), ("handle", 1 << 32 | 7), ("str", b"x"), ("tuple", 1), ("int", 1))
+    yield "shared", literal(("list", 3), ("set", 0), ("shared", 1), ("shared", 0))
+    yield "nested", literal(*[("list", 1)] * 60, ("none",))
+    yield "promises", literal(*[("list", 59 - i) for i in range(60)])
+    yield "too-many", literal(("list", 3), ("none",))
+    yield "huge-count", literal(("dict", (1 << 63) + 1), ("none",), ("none",))
+    yield "unknown-kind", literal(("what",), ("int", 1))
+    yield "left-over", literal(("none",)) + delimited(2, zigzag(7))
+    yield "size-beyond", delimited(1, bytes([7])) + delimited(4, varint(1 << 62)) + delimited(5, b"abc")
+    yield "column-twice", literal(("int", 1)) + literal(("int", 2), ("str", b"x"))
+    yield "ints-unpacked", delimited(1, bytes([4, 4])) + tagged(2, 0, zigzag(1)) + tagged(2, 0, zigzag(-1))
+    yield "integers", literal(*[("int", value) for value in (0, 1, -1, 63, -64, 64, (1 << 63) - 1, -1 << 63)])
+
+
+# messages: one example of each message of the schema, every field set, plus what a decoder may stumble over.
+
+FIELD = re.compile(r"(repeated\s+)?([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*;")
+
+
+def parse_schema():
+    messages, enums = {}, set()
+    for path in sorted(PROTO.glob("*.proto")):
+        text = re.sub(r"//.*", "", path.read_text())
+        enums.update(re.findall(r"\benum\s+(\w+)", text))
+        for match in re.finditer(r"\bmessage\s+(\w+)\s*\{", text):
+            depth, end = 1, match.end()
+            while depth:
+                depth += {"{": 1, "}": -1}.get(text[end], 0)
+                end += 1
+            body = text[match.end():end - 1]
+            messages[match.group(1)] = [(bool(repeated), kind, int(number))
+                                        for repeated, kind, _, number in FIELD.findall(body)]
+    return messages, enums
+
+
+def example(schema, name, depth):
+    messages, enums = schema
+    out = b""
+    for repeated, kind, number in messages[name]:
+        if kind in messages:
+            if depth:
+                out += delimited(number, example(schema, kind, depth - 1)) * (2 if repeated else 1)
+        elif kind in ("bytes", "string"):
+            out += delimited(number, b"ab") * (2 if repeated else 1)
+        elif kind == "double":
+            out += delimited(number, struct.pack("<d", 2.5)) if repeated else tagged(number, 1, struct.pack("<d", 2.5))
+        elif kind.startswith("sint"):
+            out += delimited(number, zigzag(-3) + zigzag(300)) if repeated else tagged(number, 0, zigzag(-3))
+        elif kind in enums or kind == "bool" or kind.startswith("uint") or kind.startswith("int"):
+            out += delimited(number, varint(1) + varint(300)) if repeated else tagged(number, 0, varint(1))
+        else:
+            raise SystemExit(f"{name}: a field of the unknown type {kind}")
+    return out
+
+
+def message_seeds():
+    schema = parse_schema()
+    for name in schema[0]:
+        yield name, example(schema, name, 2)
+    nested = b""
+    for _ in range(200):
+        nested = delimited(1, nested)
+    yield "many-messages", delimited(4, b"") * 400 + delimited(1, b"") * 400
+    yield "many-deep-messages", (delimited(4, delimited(1, delimited(9, b""))) + delimited(2, delimited(9, b""))) * 100
+    yield "merged", delimited(1, delimited(2, b"\2" * 300)) + delimited(1, delimited(2, b"\2")) * 80
+    yield "merged-empty", delimited(1, b"") * 300
+    yield "many-unknown", tagged(99, 0, b"\1") * 400
+    yield "many-unpacked", tagged(1, 0, b"\1") * 400 + tagged(2, 0, b"\1") * 400 + tagged(6, 0, b"\1") * 400
+    yield "nested", nested
+    yield "length-beyond", tagged(1, 2, varint(1 << 40))
+    yield "length-wraps", tagged(1, 2, b"\xff" * 9 + b"\x01")
+    yield "varint-too-long", b"\x08" + b"\xff" * 11
+    yield "field-zero", tagged(0, 0, b"\1")
+    yield "groups", tagged(1, 3, b"") + tagged(1, 4, b"")
+    yield "tag-only", b"\x0a"
+
+
+def main():
+    for target, seeds in (("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds)):
+        for old in (HERE / "corpus" / target).glob("seed-*"):
+            old.unlink()
+        for name, data in seeds():
+            save(target, name, data)
+
+
+if __name__ == "__main__":
+    main()

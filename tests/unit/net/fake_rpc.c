@@ -1,0 +1,285 @@
+#include "fake_rpc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buffer.h"
+#include "common/frame.h"
+#include "os/os.h"
+
+struct hd_rpc_server {
+    struct fake_config config;
+    struct fake_counts counts;
+    struct hd_allocator allocator;
+    size_t limit_bytes;
+    struct hd_rpc_connection *connections;
+};
+
+struct hd_rpc_connection {
+    struct hd_rpc_server *server;
+    struct hd_rpc_connection *next;
+    void *owner;
+    struct hd_buffer output;
+    struct hd_frame waiting; /* the parked or the sliced request */
+    uint64_t deadline_ns;    /* UINT64_MAX: nothing parked */
+    uint32_t slices_left;
+    bool over;
+    bool ready;
+};
+
+static uint64_t now(void)
+{
+    return hd_os_linux()->now_ns(hd_os_linux()->context);
+}
+
+static void *resize(void *context, void *pointer, size_t old_bytes, size_t new_bytes)
+{
+    struct hd_rpc_server *server = context;
+    struct fake_counts *counts = &server->counts;
+    if (new_bytes > old_bytes && counts->used_bytes - old_bytes + new_bytes > server->limit_bytes)
+        return NULL;
+    assert(counts->used_bytes >= old_bytes);
+    counts->used_bytes = counts->used_bytes - old_bytes + new_bytes;
+    if (counts->used_bytes > counts->peak_bytes)
+        counts->peak_bytes = counts->used_bytes;
+    if (new_bytes == 0) {
+        free(pointer);
+        return NULL;
+    }
+    return realloc(pointer, new_bytes);
+}
+
+struct hd_rpc_server *fake_new(const struct fake_config *config)
+{
+    struct hd_rpc_server *server = calloc(1, sizeof *server);
+    assert(server);
+    server->config = *config;
+    server->allocator = (struct hd_allocator){resize, server};
+    server->limit_bytes = SIZE_MAX;
+    return server;
+}
+
+void fake_free(struct hd_rpc_server *server)
+{
+    assert(!server->connections);
+    assert(server->counts.used_bytes == 0);
+    free(server);
+}
+
+struct fake_counts *fake_counts(struct hd_rpc_server *server)
+{
+    return &server->counts;
+}
+
+void fake_limit(struct hd_rpc_server *server, size_t limit_bytes)
+{
+    server->limit_bytes = limit_bytes;
+}
+
+const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server)
+{
+    return &server->allocator;
+}
+
+int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer *peer, void *owner,
+                          struct hd_rpc_connection **out)
+{
+    if (server->counts.connection_count >= server->config.max_connections)
+        return HD_ELIMIT;
+    struct hd_rpc_connection *connection = calloc(1, sizeof *connection);
+    assert(connection);
+    connection->server = server;
+    connection->owner = owner;
+    connection->deadline_ns = UINT64_MAX;
+    hd_buffer_init(&connection->output, &hd_allocator_libc, SIZE_MAX / 4);
+    connection->next = server->connections;
+    server->connections = connection;
+    server->counts.connection_count++;
+    server->counts.last_pid = peer->pid;
+    server->counts.last_admin = peer->admin;
+    *out = connection;
+    return 0;
+}
+
+void hd_rpc_connection_close(struct hd_rpc_connection *connection)
+{
+    if (!connection)
+        return;
+    struct hd_rpc_connection **link = &connection->server->connections;
+    while (*link != connection)
+        link = &(*link)->next;
+    *link = connection->next;
+    connection->server->counts.connection_count--;
+    hd_buffer_fini(&connection->output);
+    free(connection);
+}
+
+void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection)
+{
+    return connection->owner;
+}
+
+static void reply(struct hd_rpc_connection *connection, const struct hd_frame *request, const void *body, size_t bytes)
+{
+    struct hd_frame frame = *request;
+    frame.body_bytes = (uint32_t)bytes;
+    uint8_t *to;
+    int error = hd_buffer_reserve(&connection->output, HD_FRAME_HEADER_BYTES + bytes, &to);
+    assert(!error);
+    (void)error;
+    hd_frame_write(to, &frame);
+    if (body)
+        memcpy(to + HD_FRAME_HEADER_BYTES, body, bytes);
+    else
+        memset(to + HD_FRAME_HEADER_BYTES, 'x', bytes);
+    hd_buffer_commit(&connection->output, HD_FRAME_HEADER_BYTES + bytes);
+    size_t held = hd_buffer_readable(&connection->output);
+    if (held > connection->server->counts.output_peak_bytes)
+        connection->server->counts.output_peak_bytes = held;
+}
+
+static uint32_t number(const uint8_t *body, uint32_t bytes)
+{
+    uint32_t value = 0;
+    memcpy(&value, body, bytes < sizeof value ? bytes : sizeof value);
+    return value;
+}
+
+static void kill_others(struct hd_rpc_connection *self)
+{
+    for (struct hd_rpc_connection *other = self->server->connections; other; other = other->next) {
+        if (other == self)
+            continue;
+        other->over = other->ready = true;
+        reply(other, &(struct hd_frame){.flags = HD_FRAME_EVENT}, "bye", 3);
+    }
+}
+
+static void run_request(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body)
+{
+    connection->server->counts.request_count++;
+    switch (frame->method) {
+    case FAKE_SLICED:
+        connection->waiting = *frame;
+        connection->slices_left = number(body, frame->body_bytes);
+        break;
+    case FAKE_WAIT:
+        connection->waiting = *frame;
+        connection->deadline_ns = now() + (uint64_t)number(body, frame->body_bytes) * 1000000;
+        break;
+    case FAKE_BIG:
+        reply(connection, frame, NULL, number(body, frame->body_bytes));
+        break;
+    case FAKE_KILL:
+        kill_others(connection);
+        reply(connection, frame, NULL, 0);
+        break;
+    case FAKE_GOODBYE:
+        connection->over = true;
+        reply(connection, frame, body, frame->body_bytes);
+        break;
+    default:
+        reply(connection, frame, body, frame->body_bytes);
+    }
+}
+
+size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
+{
+    size_t taken = 0;
+    unsigned requests = 0, allowed = connection->server->config.requests_per_receive;
+    while (hd_rpc_connection_wants_input(connection) && !connection->over && (!allowed || requests < allowed)) {
+        struct hd_frame frame;
+        int result = hd_frame_read(bytes + taken, count - taken, connection->server->config.max_frame_bytes, &frame);
+        if (result < 0) {
+            frame.flags = HD_FRAME_ERROR;
+            reply(connection, &frame, "broken", 6);
+            connection->over = true;
+        }
+        if (result || count - taken < HD_FRAME_HEADER_BYTES + frame.body_bytes)
+            break;
+        run_request(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES);
+        taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
+        requests++;
+    }
+    connection->server->counts.receive_count += requests > 0;
+    return taken;
+}
+
+size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
+{
+    struct hd_frame frame;
+    if (hd_frame_read(bytes, count, connection->server->config.max_frame_bytes, &frame))
+        return 0;
+    return HD_FRAME_HEADER_BYTES + (size_t)frame.body_bytes;
+}
+
+const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t *count)
+{
+    *count = hd_buffer_readable(&connection->output);
+    return *count ? hd_buffer_head(&connection->output) : NULL;
+}
+
+void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
+{
+    hd_buffer_consume(&connection->output, count);
+}
+
+bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
+{
+    return hd_buffer_readable(&connection->output) <= connection->server->config.output_high_bytes;
+}
+
+bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection)
+{
+    return connection->slices_left > 0;
+}
+
+bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)
+{
+    return connection->over;
+}
+
+bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
+{
+    (void)work_units;
+    bool more = false;
+    server->counts.run_count++;
+    for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next) {
+        bool is_due = connection->deadline_ns != UINT64_MAX && connection->deadline_ns <= now();
+        if (connection->slices_left && --connection->slices_left == 0)
+            is_due = true;
+        if (is_due) {
+            connection->deadline_ns = UINT64_MAX;
+            reply(connection, &connection->waiting, "done", 4);
+            connection->ready = true;
+        }
+        more = more || connection->slices_left > 0;
+    }
+    return more;
+}
+
+uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
+{
+    uint64_t first = UINT64_MAX;
+    for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next)
+        first = connection->deadline_ns < first ? connection->deadline_ns : first;
+    return first;
+}
+
+struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server)
+{
+    for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next) {
+        if (!connection->ready)
+            continue;
+        connection->ready = false;
+        return connection;
+    }
+    return NULL;
+}
+
+bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)
+{
+    (void)server;
+    return false;
+}
