@@ -135,7 +135,8 @@ static inline double hd_value_to_double(hd_value value)
 static inline hd_value hd_value_short(enum hd_tag tag, const void *bytes, size_t count)
 {
     uint64_t word = 0;
-    memcpy(&word, bytes, count);
+    if (count) /* an empty one may come without an address */
+        memcpy(&word, bytes, count);
     return word << 8 | (uint64_t)count << 3 | (uint64_t)tag;
 }
 
