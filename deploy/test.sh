@@ -6,7 +6,7 @@
 #     dev      gcc, ASan and UBSan, checks after every step: all tests
 #     release  as it is used: all tests
 #     clang    the other compiler, warnings are errors: only built
-#     tsan     ThreadSanitizer: the tests labelled "threads", if there are any
+#     tsan     ThreadSanitizer: the tests of what has threads (client_*, *threads*)
 #     fuzz     libFuzzer: the fuzz targets, run over their corpora
 #     tiny     as dev, with tiny arenas and pools: all tests (not by default)
 #
@@ -48,10 +48,6 @@ run() {
     ctest --test-dir "build/$preset" --output-on-failure -j "$jobs" "$@"
 }
 
-has_label() {
-    ctest --test-dir "build/$1" -N -L "$2" | grep -q '^  *Test  *#'
-}
-
 [ -n "${HEAPD_NO_INSTALL:-}" ] || deploy/install-packages.sh build test
 
 for preset in "$@"; do
@@ -61,11 +57,7 @@ for preset in "$@"; do
         ;;
     tsan)
         build tsan
-        if has_label tsan '^threads$'; then
-            run tsan -L '^threads$'
-        else
-            say "tsan: no test is labelled threads"
-        fi
+        run tsan -R '^client_|threads'
         ;;
     fuzz)
         build fuzz --target fuzz_targets

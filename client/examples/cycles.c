@@ -6,7 +6,8 @@
  * Builds COUNT (10,000) pairs of lists that contain each other, releases all
  * handles, and prints how many objects live: before, while they are held, and
  * after. The collector is switched off meanwhile, so that what counting does can
- * be seen alone. `heapctl gc collect` frees them afterwards.
+ * be seen alone, and then set as it was. Where it was off (`heapctl gc disable`),
+ * the cycles wait for `heapctl gc collect`.
  */
 #include <heapd/heapd.h>
 #include <stdio.h>
@@ -83,6 +84,9 @@ int main(int argument_count, char **arguments)
     printf("%llu after every handle was released: counting alone does not free a cycle\n",
            (unsigned long long)live_objects(heap));
     check(heapd_gc_set_enabled(heap, collector.enabled, &error), &error, "gc enable");
+    if (collector.enabled)
+        printf("the collector is on again and will find them by itself; run `heapctl gc disable` first to watch\n"
+               "`heapctl gc collect` do it\n");
     heapd_literal_free(literal);
     heapd_close(heap);
     return 0;

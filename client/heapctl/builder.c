@@ -1,5 +1,9 @@
 #include "client/heapctl/builder.h"
 
+/* What the literal sends at a time, and what a request adds to its contents at most. */
+#define PART_BYTES ((size_t)256 << 10)
+#define REQUEST_BYTES 4096
+
 int hd_builder_init(struct hd_builder *builder, struct heapd_connection *connection)
 {
     *builder = (struct hd_builder){.connection = connection, .literal = heapd_literal_new()};
@@ -30,7 +34,7 @@ static int check(struct hd_builder *builder, int code, struct hd_problem *proble
 static int open_container(struct hd_builder *builder, enum hd_kind kind)
 {
     if (!builder->begun) {
-        int code = heapd_literal_attach(builder->literal, builder->connection, 0);
+        int code = heapd_literal_attach(builder->literal, builder->connection, PART_BYTES);
         if (code)
             return code;
         builder->attached = true;
@@ -80,6 +84,17 @@ static int on_end(void *context, struct hd_problem *problem)
 {
     struct hd_builder *builder = context;
     return check(builder, heapd_literal_close(builder->literal), problem);
+}
+
+struct hd_json_limits hd_builder_limits(const struct hd_builder *builder)
+{
+    struct heapd_server_info info;
+    heapd_get_server_info(builder->connection, &info);
+    /* A string may come when a part is almost full; a smaller frame has smaller parts. */
+    size_t frame = info.max_frame_bytes;
+    size_t part = PART_BYTES < frame / 2 ? PART_BYTES : frame / 2;
+    size_t text = frame > part + REQUEST_BYTES ? frame - part - REQUEST_BYTES : 0;
+    return (struct hd_json_limits){.depth = info.max_depth, .text_bytes = text};
 }
 
 struct hd_json_sink hd_builder_sink(struct hd_builder *builder)

@@ -27,6 +27,8 @@ int hd_builder_init(struct hd_builder *builder, struct heapd_connection *connect
 /* Releases what was built, too; where it was put, it stays. Takes a builder that was initialised once. */
 void hd_builder_fini(struct hd_builder *builder);
 
+/* What a reader must refuse, since the daemon would. */
+struct hd_json_limits hd_builder_limits(const struct hd_builder *builder);
 /* Where a reader puts the document. */
 struct hd_json_sink hd_builder_sink(struct hd_builder *builder);
 

@@ -123,11 +123,9 @@ static int read_document(struct input *input, struct hd_json_reader *reader, str
 static int import_document(struct hd_ctl *ctl, struct input *input, struct hd_builder *builder,
                            const struct hd_path *path)
 {
-    struct heapd_server_info info;
     struct hd_json_reader reader;
     const struct hd_json_sink sink = hd_builder_sink(builder);
-    heapd_get_server_info(ctl->connection, &info);
-    int error = hd_json_reader_init(&reader, &sink, info.max_depth);
+    int error = hd_json_reader_init(&reader, &sink, hd_builder_limits(builder));
     if (error)
         hd_problem_no_memory(&ctl->problem);
     else

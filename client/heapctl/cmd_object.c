@@ -106,11 +106,10 @@ static int build_and_set(struct hd_ctl *ctl, const struct hd_path *path, struct 
 {
     const char *text = ctl->operands[1];
     const struct hd_json_sink sink = hd_builder_sink(builder);
-    struct heapd_server_info info;
     struct heapd_value value;
     struct hd_json_reader reader;
-    heapd_get_server_info(ctl->connection, &info);
-    int error = hd_json_reader_init(&reader, &sink, info.max_depth) ? hd_problem_no_memory(&ctl->problem) : 0;
+    int error =
+        hd_json_reader_init(&reader, &sink, hd_builder_limits(builder)) ? hd_problem_no_memory(&ctl->problem) : 0;
     if (!error)
         error = hd_json_reader_feed(&reader, (const uint8_t *)text, strlen(text), &ctl->problem);
     if (!error)

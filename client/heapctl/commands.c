@@ -18,7 +18,7 @@ const struct hd_command hd_commands[] = {
      "changes nothing: it is put at PATH when all of it has been built.\n" PATHS,
      2, 2, HD_OPTION_QUIET, hd_cmd_import},
     {"export", "PATH [FILE|-]", "write an object, and all that it reaches, as JSON",
-     "Without FILE, to the standard output. FILE appears under its name when all of it was\n"
+     "Without FILE, to the standard output, as it comes. FILE appears under its name when all of it was\n"
      "written. Tuples and sets become arrays, instances objects; a shared part is written\n"
      "out again. Cycles, bytes (but see --bytes), NaN and infinities are refused.\n" PATHS,
      1, 2, LAYOUT | HD_OPTION_QUIET, hd_cmd_export},

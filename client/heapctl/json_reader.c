@@ -24,6 +24,7 @@ enum {
 
 static int pass(struct hd_json_reader *reader, int error)
 {
+    reader->last_end = yajl_get_bytes_consumed(reader->yajl);
     reader->sink_error = error;
     return error ? CANCEL : CONTINUE;
 }
@@ -65,6 +66,12 @@ static int on_number(void *context, const char *text, size_t count)
 
 static int check_text(struct hd_json_reader *reader, const uint8_t *text, size_t count)
 {
+    if (count > reader->limits.text_bytes) {
+        hd_problem_set(reader->problem, HD_ETOO_LARGE,
+                       "a string of %zu bytes is longer than the daemon takes in one request; %zu would fit", count,
+                       reader->limits.text_bytes);
+        return CANCEL;
+    }
     if (hd_utf8_valid(text, count))
         return CONTINUE;
     return refuse(reader, HD_EUTF8, "the string is not valid UTF-8");
@@ -88,9 +95,9 @@ static int on_key(void *context, const unsigned char *text, size_t count)
 
 static int begin(struct hd_json_reader *reader, enum hd_kind kind)
 {
-    if (reader->depth == reader->max_depth) {
+    if (reader->depth == reader->limits.depth) {
         hd_problem_set(reader->problem, HD_EDEPTH, "nested deeper than the daemon's limit of %" PRIu32 " levels",
-                       reader->max_depth);
+                       reader->limits.depth);
         return CANCEL;
     }
     reader->depth++;
@@ -126,9 +133,9 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_end,
 };
 
-int hd_json_reader_init(struct hd_json_reader *reader, const struct hd_json_sink *sink, uint32_t max_depth)
+int hd_json_reader_init(struct hd_json_reader *reader, const struct hd_json_sink *sink, struct hd_json_limits limits)
 {
-    *reader = (struct hd_json_reader){.sink = *sink, .max_depth = max_depth};
+    *reader = (struct hd_json_reader){.sink = *sink, .limits = limits};
     hd_buffer_init(&reader->scratch, &hd_allocator_libc, SIZE_MAX / 2);
     reader->yajl = yajl_alloc(&callbacks, NULL, reader);
     return reader->yajl ? 0 : HD_ENOMEM;
@@ -142,17 +149,34 @@ void hd_json_reader_fini(struct hd_json_reader *reader)
     hd_buffer_fini(&reader->scratch);
 }
 
-/* Steps over the first `count` bytes of the piece. */
-static void advance(struct hd_json_reader *reader, const uint8_t *text, size_t count)
+static void advance(struct hd_json_position *position, const uint8_t *text, size_t count)
 {
     const uint8_t *end = text + count, *newline;
     while ((newline = memchr(text, '\n', (size_t)(end - text)))) {
-        reader->line++;
-        reader->column = 0;
+        position->line++;
+        position->column = 0;
         text = newline + 1;
     }
     for (; text < end; text++)
-        reader->column += (*text & 0xc0) != 0x80;
+        position->column += (*text & 0xc0) != 0x80;
+}
+
+/* Ends a piece: remembers where the token that it cuts, if it cuts one, begins. */
+static void end_piece(struct hd_json_reader *reader, const uint8_t *text, size_t count)
+{
+    size_t at = reader->last_end;
+    if (at)
+        reader->token_begun = false;
+    if (!reader->token_begun) {
+        while (at < count && text[at] && strchr(" \t\r\n,:", text[at]))
+            at++;
+        advance(&reader->position, text, at);
+        reader->token_begun = at < count;
+        reader->token = reader->position;
+        text += at;
+        count -= at;
+    }
+    advance(&reader->position, text, count);
 }
 
 static int hex_digit(uint8_t c)
@@ -216,7 +240,7 @@ static bool is_word(uint8_t c)
     return isalnum(c) || c == '+' || c == '-' || c == '.';
 }
 
-/* yajl stops behind a token that it, or a callback, refuses; this finds where the token began. */
+/* yajl stops behind a token that it, or a callback, refuses; this finds where in the piece the token began. */
 static size_t token_start(const uint8_t *text, size_t end)
 {
     if (!end)
@@ -239,13 +263,31 @@ static size_t token_start(const uint8_t *text, size_t end)
 }
 
 /* Puts "line L, column C: " in front of the problem's text. */
-static int locate(struct hd_json_reader *reader, const uint8_t *text, size_t count, struct hd_problem *problem)
+static int locate(struct hd_problem *problem, struct hd_json_position position)
 {
     char plain[sizeof problem->text];
     memcpy(plain, problem->text, sizeof plain);
-    advance(reader, text, count);
-    return hd_problem_set(problem, problem->error, "line %" PRIu64 ", column %" PRIu64 ": %s", reader->line + 1,
-                          reader->column + 1, plain);
+    return hd_problem_set(problem, problem->error, "line %" PRIu64 ", column %" PRIu64 ": %s", position.line + 1,
+                          position.column + 1, plain);
+}
+
+/* The same, for the character at `at` in the piece. */
+static int locate_character(const struct hd_json_reader *reader, const uint8_t *text, size_t at,
+                            struct hd_problem *problem)
+{
+    struct hd_json_position position = reader->position;
+    advance(&position, text, at);
+    return locate(problem, position);
+}
+
+/* The same, for the token that ends at `end`, wherever it began. */
+static int locate_token(const struct hd_json_reader *reader, const uint8_t *text, size_t end,
+                        struct hd_problem *problem)
+{
+    size_t start = token_start(text, end);
+    if (!start && reader->token_begun && !reader->last_end)
+        return locate(problem, reader->token);
+    return locate_character(reader, text, start, problem);
 }
 
 static bool begins_with(const uint8_t *text, size_t count, const char *word)
@@ -273,12 +315,12 @@ static bool take_message(struct hd_json_reader *reader, struct hd_problem *probl
 static int syntax_error(struct hd_json_reader *reader, const uint8_t *text, size_t count, struct hd_problem *problem)
 {
     size_t at = yajl_get_bytes_consumed(reader->yajl);
-    if (take_message(reader, problem))
-        at = token_start(text, at);
-    else if (at && (strstr(problem->text, "invalid char in") || strstr(problem->text, "invalid bytes in")))
-        at--; /* for these two yajl has already stepped over the culprit */
     if (at > count)
         at = count;
+    if (take_message(reader, problem))
+        return locate_token(reader, text, at, problem);
+    if (at && (strstr(problem->text, "invalid char in") || strstr(problem->text, "invalid bytes in")))
+        at--; /* for these two yajl has already stepped over the culprit */
 
     const uint8_t *rest = text + at;
     size_t left = count - at;
@@ -287,28 +329,29 @@ static int syntax_error(struct hd_json_reader *reader, const uint8_t *text, size
         hd_problem_set(problem, HD_ESYNTAX, "NaN and Infinity are not JSON");
     else if (begins_with(rest, left, "\xef\xbb\xbf"))
         hd_problem_set(problem, HD_ESYNTAX, "a byte order mark is not JSON; save the text as UTF-8 without it");
-    return locate(reader, text, at, problem);
+    return locate_character(reader, text, at, problem);
 }
 
 int hd_json_reader_feed(struct hd_json_reader *reader, const uint8_t *text, size_t count, struct hd_problem *problem)
 {
     size_t safe = find_lone_surrogate(reader, text, count);
     reader->problem = problem;
+    reader->last_end = 0;
     switch (yajl_parse(reader->yajl, text, safe)) {
     case yajl_status_ok:
         break;
     case yajl_status_client_canceled:
         if (reader->sink_error)
             return reader->sink_error;
-        return locate(reader, text, token_start(text, yajl_get_bytes_consumed(reader->yajl)), problem);
+        return locate_token(reader, text, yajl_get_bytes_consumed(reader->yajl), problem);
     default:
         return syntax_error(reader, text, safe, problem);
     }
     if (safe < count) {
         hd_problem_set(problem, HD_EUTF8, "half of a surrogate pair is no character, and a str cannot hold it");
-        return locate(reader, text, safe, problem);
+        return locate_character(reader, text, safe, problem);
     }
-    advance(reader, text, count);
+    end_piece(reader, text, count);
     return 0;
 }
 
@@ -319,13 +362,12 @@ int hd_json_reader_finish(struct hd_json_reader *reader, struct hd_problem *prob
     case yajl_status_ok:
         return 0;
     case yajl_status_client_canceled:
-        if (reader->sink_error)
-            return reader->sink_error;
-        break;
+        /* A number that only the end of the text completed. */
+        return reader->sink_error ? reader->sink_error : locate(problem, reader->token);
     default:
         take_message(reader, problem);
         if (!strcmp(problem->text, "premature EOF"))
             hd_problem_set(problem, HD_ESYNTAX, "the text ends too early");
+        return locate(problem, reader->position);
     }
-    return locate(reader, (const uint8_t *)"", 0, problem);
 }

@@ -2,7 +2,7 @@
  * JSON text to nodes, as it arrives, in pieces of any size.
  *
  * libyajl finds the tokens and keeps the grammar; this adds what it does not
- * do: exact numbers, a limit of depth, refusal of lone surrogates (yajl would
+ * do: exact numbers, limits, refusal of lone surrogates (yajl would
  * put a question mark) and of malformed UTF-8 that it lets pass, and positions
  * as line and column. Names of members come as they stand; a name given twice
  * is the sink's business.
@@ -10,6 +10,7 @@
 #ifndef HEAPD_HEAPCTL_JSON_READER_H
 #define HEAPD_HEAPCTL_JSON_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,15 +31,30 @@ struct hd_json_sink {
     void *context; /* borrow */
 };
 
+/* What the daemon will not take; so it can be refused with its place in the text. */
+struct hd_json_limits {
+    uint32_t depth;    /* of containers */
+    size_t text_bytes; /* of one string, key or not */
+};
+
+struct hd_json_position {
+    uint64_t line, column;
+};
+
 struct hd_json_reader {
     void *yajl; /* own: yajl_handle */
     struct hd_json_sink sink;
     struct hd_buffer scratch;   /* of big numbers */
     struct hd_problem *problem; /* borrow, during a call */
     int sink_error;             /* what a callback ended with */
-    uint32_t depth, max_depth;
+    struct hd_json_limits limits;
+    uint32_t depth;
     /* Where the current piece began: lines and columns count from 0 in here, columns in characters. */
-    uint64_t line, column;
+    struct hd_json_position position;
+    size_t last_end; /* in the piece, of the last token that was given to the sink; 0: none yet */
+    /* A token that an earlier piece began, if `token_begun`: where. */
+    struct hd_json_position token;
+    bool token_begun;
     /* Escapes can be cut by the end of a piece; so this is a state, see json_reader.c. */
     struct {
         unsigned state, unit;
@@ -48,7 +64,8 @@ struct hd_json_reader {
 };
 
 /* HD_ENOMEM. */
-int hd_json_reader_init(struct hd_json_reader *reader, const struct hd_json_sink *sink, uint32_t max_depth) HD_MUST_USE;
+int hd_json_reader_init(struct hd_json_reader *reader, const struct hd_json_sink *sink,
+                        struct hd_json_limits limits) HD_MUST_USE;
 /* Takes a reader that was initialised once, in whatever state. */
 void hd_json_reader_fini(struct hd_json_reader *reader);
 

@@ -81,7 +81,7 @@ static int parse_string(struct parser *parser, enum hd_path_step_kind kind)
     struct hd_json_sink sink = {.value = take_string, .context = &target};
     struct hd_json_reader reader;
     struct hd_problem problem = {0};
-    int error = hd_json_reader_init(&reader, &sink, 0);
+    int error = hd_json_reader_init(&reader, &sink, (struct hd_json_limits){.text_bytes = SIZE_MAX});
     if (!error)
         error = hd_json_reader_feed(&reader, (const uint8_t *)parser->at, (size_t)(end - parser->at), &problem);
     if (!error)

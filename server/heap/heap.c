@@ -209,8 +209,9 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
         hd_gc_full_step(gc, units);
         if (!has_ended(gc, collect))
             return true;
-        collect->result = gc->last;
     }
+    /* It may have been driven to its end by hd_heap_step. */
+    collect->result = gc->last;
     /* Found is not freed yet. */
     if (hd_gc_reap(gc, units))
         return true;

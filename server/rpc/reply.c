@@ -135,7 +135,7 @@ int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
             return 0;
         const char *kind = hd_kind_name(hd_kind_of(call->objects, value));
         return plain ? hd_fail(call, HD_ENOT_PLAIN, "a %s was asked for as an object, with no slot", kind)
-                     : hd_fail(call, HD_ENOT_PLAIN, "the result is a %s", kind);
+                     : hd_fail(call, HD_ENOT_PLAIN, "the result is %s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
     }
     if (bytes < HD_SMALL_REPLY_BYTES / 4)
         return 0; /* there is room already */

@@ -240,6 +240,7 @@ class Suite:
             self.value(["ä" * (size // 2), "x" * size, size])
             self.value("y" * size)
             self.value({"k" * size: "v"})
+        self.value(["before" * 10000, "x" * (self.info["max_frame_bytes"] - 300000), "after"])
 
     def test_awkward_strings_at_every_chunk_edge(self):
         for offset in range(0, 24):
@@ -374,7 +375,7 @@ class Suite:
         self.tool.fails(4, "NOT_FOUND", "ls", "tree.nothing")
 
     def test_many_names(self):
-        names = ["many%05d" % i for i in range(400)]
+        names = ["many%05d" % i for i in range(150)]
         for name in names:
             self.tool.ok("set", name, "1")
         check([entry["key"] for entry in self.tool.json("ls", "many")] == names, "all names, in order")
@@ -567,6 +568,9 @@ class Suite:
             self.tool.fails(1, "(INVALID_ARGUMENT|OUT_OF_RANGE): .*bad.json: " + re.escape(where), "import", "bad", path)
         self.tool.fails(1, "line 1, column 3: invalid bytes in UTF8", "import", "bad", self.file("bad.json", b'["\xff"]'))
         self.tool.fails(1, "line 1, column 2: .*UTF-8", "import", "bad", self.file("bad.json", b'["\xed\xa0\x80"]'))
+        limit = self.info["max_frame_bytes"]
+        self.tool.fails(1, "OUT_OF_RANGE: .*line 2, column 1: a string of %d bytes" % limit, "import", "bad",
+                        self.file("bad.json", '[\n"' + "x" * limit + '"]'))
         self.tool.fails(1, "standard input: line 1", "import", "bad", "-", data=b"[")
         self.tool.fails(4, "NOT_FOUND", "get", "bad")
 

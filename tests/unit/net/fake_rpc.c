@@ -1,12 +1,21 @@
 #include "fake_rpc.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buffer.h"
 #include "common/frame.h"
 #include "os/os.h"
+
+/* Not assert: it holds in every build. */
+#define REQUIRE(condition) \
+    do { \
+        if (!(condition)) { \
+            (void)fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
+            abort(); \
+        } \
+    } while (0)
 
 struct hd_rpc_server {
     struct fake_config config;
@@ -39,7 +48,7 @@ static void *resize(void *context, void *pointer, size_t old_bytes, size_t new_b
     struct fake_counts *counts = &server->counts;
     if (new_bytes > old_bytes && counts->used_bytes - old_bytes + new_bytes > server->limit_bytes)
         return NULL;
-    assert(counts->used_bytes >= old_bytes);
+    REQUIRE(counts->used_bytes >= old_bytes);
     counts->used_bytes = counts->used_bytes - old_bytes + new_bytes;
     if (counts->used_bytes > counts->peak_bytes)
         counts->peak_bytes = counts->used_bytes;
@@ -53,7 +62,7 @@ static void *resize(void *context, void *pointer, size_t old_bytes, size_t new_b
 struct hd_rpc_server *fake_new(const struct fake_config *config)
 {
     struct hd_rpc_server *server = calloc(1, sizeof *server);
-    assert(server);
+    REQUIRE(server);
     server->config = *config;
     server->allocator = (struct hd_allocator){resize, server};
     server->limit_bytes = SIZE_MAX;
@@ -62,8 +71,8 @@ struct hd_rpc_server *fake_new(const struct fake_config *config)
 
 void fake_free(struct hd_rpc_server *server)
 {
-    assert(!server->connections);
-    assert(server->counts.used_bytes == 0);
+    REQUIRE(!server->connections);
+    REQUIRE(server->counts.used_bytes == 0);
     free(server);
 }
 
@@ -88,7 +97,7 @@ int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer
     if (server->counts.connection_count >= server->config.max_connections)
         return HD_ELIMIT;
     struct hd_rpc_connection *connection = calloc(1, sizeof *connection);
-    assert(connection);
+    REQUIRE(connection);
     connection->server = server;
     connection->owner = owner;
     connection->deadline_ns = UINT64_MAX;
@@ -126,8 +135,7 @@ static void reply(struct hd_rpc_connection *connection, const struct hd_frame *r
     frame.body_bytes = (uint32_t)bytes;
     uint8_t *to;
     int error = hd_buffer_reserve(&connection->output, HD_FRAME_HEADER_BYTES + bytes, &to);
-    assert(!error);
-    (void)error;
+    REQUIRE(!error);
     hd_frame_write(to, &frame);
     if (body)
         memcpy(to + HD_FRAME_HEADER_BYTES, body, bytes);

@@ -294,6 +294,51 @@ static void frames_of_every_size(void **state)
     close(fd);
 }
 
+/* splitmix64 */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* A stream of frames of random sizes in pieces of random sizes comes back as it was. */
+static void any_cut_gives_the_same(void **state)
+{
+    enum { STREAM_BYTES = 6 << 20 };
+    struct fixture *f = *state;
+    const char *wanted = getenv("HEAPD_TEST_SEED");
+    uint64_t random = wanted ? strtoull(wanted, NULL, 0) : now();
+    print_message("HEAPD_TEST_SEED=%llu\n", (unsigned long long)random);
+    uint8_t *stream = malloc(STREAM_BYTES), *back = malloc(STREAM_BYTES);
+    size_t count = 0, sent = 0, got = 0;
+    for (uint64_t id = 1;; id++) {
+        uint32_t size = (uint32_t)(next_random(&random) % (UINT64_C(1) << next_random(&random) % 20));
+        if (count + HD_FRAME_HEADER_BYTES + size > STREAM_BYTES)
+            break;
+        for (uint32_t i = 0; i < size; i++)
+            stream[count + HD_FRAME_HEADER_BYTES + i] = (uint8_t)(i + id);
+        count += put_frame(stream + count, FAKE_ECHO, id, NULL, size);
+    }
+    int fd = dial(f);
+    uint64_t until_ns = now() + PATIENCE_NS;
+    while (got < count) {
+        size_t piece = next_random(&random) % (UINT64_C(1) << next_random(&random) % 19);
+        ssize_t done = send(fd, stream + sent, piece < count - sent ? piece : count - sent, MSG_NOSIGNAL);
+        sent += done > 0 ? (size_t)done : 0;
+        if (next_random(&random) % 2)
+            turn(f);
+        done = recv(fd, back + got, 1 + next_random(&random) % 100000, 0);
+        got += done > 0 ? (size_t)done : 0;
+        assert_true(now() < until_ns);
+    }
+    assert_memory_equal(stream, back, count);
+    free(stream);
+    free(back);
+    close(fd);
+}
+
 static void pipelined_requests_share_reads_and_writes(void **state)
 {
     struct fixture *f = *state;
@@ -734,6 +779,7 @@ int main(void)
         TEST(knows_its_peers),
         TEST(frames_may_come_byte_by_byte),
         TEST(frames_of_every_size),
+        TEST(any_cut_gives_the_same),
         TEST(pipelined_requests_share_reads_and_writes),
         TEST(a_long_pipeline_stays_in_order),
         TEST(a_slow_reader_costs_little_and_hurts_nobody),
