@@ -24,7 +24,8 @@ enum {
 
 static int pass(struct hd_json_reader *reader, int error)
 {
-    reader->last_end = yajl_get_bytes_consumed(reader->yajl);
+    reader->given = true;
+    reader->given_end = yajl_get_bytes_consumed(reader->yajl);
     reader->sink_error = error;
     return error ? CANCEL : CONTINUE;
 }
@@ -164,8 +165,8 @@ static void advance(struct hd_json_position *position, const uint8_t *text, size
 /* Ends a piece: remembers where the token that it cuts, if it cuts one, begins. */
 static void end_piece(struct hd_json_reader *reader, const uint8_t *text, size_t count)
 {
-    size_t at = reader->last_end;
-    if (at)
+    size_t at = reader->given ? reader->given_end : 0;
+    if (reader->given)
         reader->token_begun = false;
     if (!reader->token_begun) {
         while (at < count && text[at] && strchr(" \t\r\n,:", text[at]))
@@ -285,7 +286,7 @@ static int locate_token(const struct hd_json_reader *reader, const uint8_t *text
                         struct hd_problem *problem)
 {
     size_t start = token_start(text, end);
-    if (!start && reader->token_begun && !reader->last_end)
+    if (!start && reader->token_begun && !reader->given)
         return locate(problem, reader->token);
     return locate_character(reader, text, start, problem);
 }
@@ -336,7 +337,7 @@ int hd_json_reader_feed(struct hd_json_reader *reader, const uint8_t *text, size
 {
     size_t safe = find_lone_surrogate(reader, text, count);
     reader->problem = problem;
-    reader->last_end = 0;
+    reader->given = false;
     switch (yajl_parse(reader->yajl, text, safe)) {
     case yajl_status_ok:
         break;

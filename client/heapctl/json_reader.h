@@ -51,7 +51,9 @@ struct hd_json_reader {
     uint32_t depth;
     /* Where the current piece began: lines and columns count from 0 in here, columns in characters. */
     struct hd_json_position position;
-    size_t last_end; /* in the piece, of the last token that was given to the sink; 0: none yet */
+    /* The last token of the piece that was given to the sink: was there one, and where in the piece it ended. */
+    bool given;
+    size_t given_end;
     /* A token that an earlier piece began, if `token_begun`: where. */
     struct hd_json_position token;
     bool token_begun;

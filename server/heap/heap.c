@@ -211,7 +211,9 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
             return true;
     }
     /* It may have been driven to its end by hd_heap_step. */
-    collect->result = gc->last;
+    if (!collect->ended)
+        collect->result = gc->last;
+    collect->ended = true;
     /* Found is not freed yet. */
     if (hd_gc_reap(gc, units))
         return true;

@@ -116,6 +116,7 @@ struct hd_collect {
     unsigned generation;
     bool dry_run;
     uint64_t wait_for; /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
+    bool ended; /* result is there; what was found may still have to be freed */
     bool done;
     struct hd_collection result;
 };
