@@ -242,13 +242,13 @@ static bool is_word(uint8_t c)
 }
 
 /* yajl stops behind a token that it, or a callback, refuses; this finds where in the piece the token began. */
-static size_t token_start(const uint8_t *text, size_t end)
+static size_t token_start(const uint8_t *text, size_t begin, size_t end)
 {
-    if (!end)
-        return 0;
+    if (begin >= end)
+        return begin;
     size_t i = end - 1;
     if (text[i] == '"') {
-        while (i > 0) {
+        while (i > begin) {
             size_t backslashes = 0;
             i--;
             while (backslashes < i && text[i - 1 - backslashes] == '\\')
@@ -258,7 +258,7 @@ static size_t token_start(const uint8_t *text, size_t end)
         }
         return i;
     }
-    while (i > 0 && is_word(text[i]) && is_word(text[i - 1]))
+    while (i > begin && is_word(text[i]) && is_word(text[i - 1]))
         i--;
     return i;
 }
@@ -285,15 +285,17 @@ static int locate_character(const struct hd_json_reader *reader, const uint8_t *
 static int locate_token(const struct hd_json_reader *reader, const uint8_t *text, size_t end,
                         struct hd_problem *problem)
 {
-    size_t start = token_start(text, end);
+    size_t start = token_start(text, reader->given ? reader->given_end : 0, end);
     if (!start && reader->token_begun && !reader->given)
         return locate(problem, reader->token);
     return locate_character(reader, text, start, problem);
 }
 
+/* Does the text begin with the word, as far as the piece shows? */
 static bool begins_with(const uint8_t *text, size_t count, const char *word)
 {
-    return count >= strlen(word) && !memcmp(text, word, strlen(word));
+    size_t length = strlen(word);
+    return count && !memcmp(text, word, length < count ? length : count);
 }
 
 /* Takes yajl's message, without its kind and its newline. Returns whether it is about a token, not a character. */
@@ -325,8 +327,7 @@ static int syntax_error(struct hd_json_reader *reader, const uint8_t *text, size
 
     const uint8_t *rest = text + at;
     size_t left = count - at;
-    if (begins_with(rest, left, "NaN") || begins_with(rest, left, "Infinity") ||
-        (at && rest[-1] == '-' && begins_with(rest, left, "I")))
+    if (begins_with(rest, left, "NaN") || begins_with(rest, left, "Infinity"))
         hd_problem_set(problem, HD_ESYNTAX, "NaN and Infinity are not JSON");
     else if (begins_with(rest, left, "\xef\xbb\xbf"))
         hd_problem_set(problem, HD_ESYNTAX, "a byte order mark is not JSON; save the text as UTF-8 without it");

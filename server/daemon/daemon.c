@@ -196,14 +196,14 @@ static void tell_troubles(struct hd_daemon *daemon)
     uint64_t limit = now.refused_limit_count - told->refused_limit_count;
     uint64_t descriptors = now.refused_descriptors_count - told->refused_descriptors_count;
     uint64_t failed = now.accept_failed_count - told->accept_failed_count;
-    uint64_t memory = now.closed_for_memory_count - told->closed_for_memory_count;
+    uint64_t memory = now.refused_frames_count - told->refused_frames_count;
     if (!(limit | descriptors | failed | memory) || uv_now(&daemon->loop) < daemon->told_ms + TROUBLE_INTERVAL_MS)
         return;
     daemon->told = now;
     daemon->told_ms = uv_now(&daemon->loop);
     hd_log(daemon->log, HD_LOG_WARNING,
-           "clients were refused or lost: %" PRIu64 " beyond max_connections or memory, %" PRIu64
-           " for want of descriptors, %" PRIu64 " failed accepts, %" PRIu64 " closed for want of memory",
+           "clients were refused: %" PRIu64 " beyond max_connections or memory, %" PRIu64
+           " for want of descriptors, %" PRIu64 " failed accepts; %" PRIu64 " requests found no memory",
            limit, descriptors, failed, memory);
 }
 

@@ -174,14 +174,11 @@ void hd_net_linger(struct hd_net *net)
 static int allocate(struct hd_net *net)
 {
     net->read_buffer = hd_allocator_new(net->allocator, HD_NET_READ_BYTES);
-    if (!net->read_buffer)
+    net->spare_buffer = hd_allocator_new(net->allocator, HD_NET_READ_BYTES);
+    if (!net->read_buffer || !net->spare_buffer)
         return HD_ENOMEM;
     net->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (net->reserve_fd < 0) {
-        hd_allocator_free(net->allocator, net->read_buffer, HD_NET_READ_BYTES);
-        return HD_ESYSTEM;
-    }
-    return 0;
+    return net->reserve_fd < 0 ? HD_ESYSTEM : 0;
 }
 
 /* libuv promises that these succeed, so there is nothing to undo. */
@@ -211,12 +208,13 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
                            .os = os,
                            .allocator = allocator,
                            .config = *config,
+                           .reserve_fd = -1,
                            .deadline_ns = UINT64_MAX,
                            .slice_work_units = SLICE_START_UNITS,
                            .rpc_touched = true};
     int error = allocate(net);
     if (error) {
-        hd_allocator_free(allocator, net, sizeof *net);
+        hd_net_free(net);
         return error;
     }
     init_handles(net);
@@ -290,6 +288,7 @@ void hd_net_free(struct hd_net *net)
     if (net->reserve_fd >= 0)
         close(net->reserve_fd);
     hd_allocator_free(net->allocator, net->read_buffer, HD_NET_READ_BYTES);
+    hd_allocator_free(net->allocator, net->spare_buffer, HD_NET_READ_BYTES);
     hd_allocator_free(net->allocator, net, sizeof *net);
 }
 

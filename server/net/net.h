@@ -37,7 +37,7 @@ struct hd_net_stats {
     uint64_t refused_descriptors_count;    /* the process had no descriptor left */
     uint64_t accept_failed_count;          /* other failures of accept */
     uint64_t closed_by_peer_count;         /* end of file or reset, without a goodbye */
-    uint64_t closed_for_memory_count;      /* there was no memory to hold the part of a frame */
+    uint64_t refused_frames_count;         /* requests that there was no memory to take in */
     uint64_t unexpected_descriptors_count; /* descriptors that came with bytes, and were closed */
     uint64_t received_bytes;
     uint64_t sent_bytes;

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "common/buffer.h"
+#include "common/frame.h"
 #include "net/net.h"
 
 /*
@@ -21,6 +22,12 @@
  * beginning is not copied about with each read.
  */
 #define HD_NET_OWN_BUFFER_BYTES ((size_t)16 << 10)
+/*
+ * What each connection has for input from its beginning on. A frame that fits can
+ * always be taken in, and of a larger one the header, so that it can be refused:
+ * release a handle at the memory limit, and it works.
+ */
+#define HD_NET_RESERVE_BYTES ((size_t)512)
 
 /*
  *     READABLE is polled   <=> the rpc connection wants input, no whole frame lies
@@ -39,7 +46,10 @@ struct hd_connection {
     struct hd_connection *previous;
     struct hd_connection *retry_next; /* in net->retry_first, if in_retry */
     struct hd_connection *retry_previous;
-    struct hd_buffer input; /* the part of a frame, or frames that had no turn yet; else without memory */
+    struct hd_buffer input;  /* the part of a frame, or frames that had no turn yet; else the reserve */
+    size_t skip_bytes;       /* of a refused frame, still to come and to be thrown away */
+    struct hd_frame refused; /* its header, while refusing */
+    size_t refusal_sent_bytes;
     int fd;
     int polled; /* events that are polled for now */
     bool in_retry;
@@ -47,6 +57,7 @@ struct hd_connection {
     bool deaf;            /* the peer reads no more: output is dropped, what it sent is still run */
     bool disconnect_seen; /* DISCONNECT told all that it can tell */
     bool broken;          /* nothing more can be had from it, or kept for it: to be closed */
+    bool refusing;        /* the refusal is not sent in full yet; nothing is read meanwhile */
     bool lingering;       /* over, but its last output was not taken yet when the sweep came by */
 };
 
@@ -66,7 +77,8 @@ struct hd_net {
     struct hd_net_config config;
     struct hd_net_stats stats;
 
-    uint8_t *read_buffer; /* own; HD_NET_READ_BYTES; holds nothing between two calls */
+    uint8_t *read_buffer;  /* own; HD_NET_READ_BYTES; holds nothing between two calls */
+    uint8_t *spare_buffer; /* own; as large; NULL: given away, and there was no memory for another one since */
     struct hd_connection *connections;
     struct hd_connection *retry_first; /* hold whole frames and are to be given another turn */
     struct hd_connection *retry_last;
@@ -98,8 +110,29 @@ void hd_connection_open(struct hd_net *net, int fd, bool is_unix);
 void hd_connection_advance(struct hd_connection *connection);
 /* The session ends now. The memory goes in libuv's callback. */
 void hd_connection_close(struct hd_connection *connection);
+
+/* input.c */
+
+/* Makes the reserve. HD_ENOMEM. */
+int hd_input_init(struct hd_connection *connection) HD_MUST_USE;
+/* May bytes be read, or requests run? */
+bool hd_connection_takes_input(const struct hd_connection *connection);
+/* Does a whole frame lie in `input`, that had no turn yet? */
+bool hd_connection_holds_frame(const struct hd_connection *connection);
+/* Reads once and gives what came to the rpc server. */
+void hd_connection_receive(struct hd_connection *connection);
+/* Gives what is held a turn. */
+void hd_connection_give_held(struct hd_connection *connection);
+
+/* output.c */
+
+/* Sends what the kernel takes now. */
+void hd_connection_send(struct hd_connection *connection);
+bool hd_connection_has_output(const struct hd_connection *connection);
 /* Sends an error frame that answers no request, if the kernel takes it at once, and closes. */
 void hd_connection_refuse(int fd, int error, const char *message);
+/* Is this errno of a socket one that goes by itself? */
+bool hd_net_is_passing(int number);
 
 /* listener.c */
 

@@ -20,7 +20,7 @@ _Noreturn void bench_die(const char *what);
 
 /* Seconds on the wall. */
 double bench_now(void);
-/* CPU time of this thread. */
+/* CPU time of this thread: what is measured of one thread's work, so that a busy machine disturbs less. */
 uint64_t bench_cpu_ns(void);
 /* Xorshift, seeded alike in every program, so that peers meet the same numbers. */
 uint64_t bench_random(void);

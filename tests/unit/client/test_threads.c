@@ -1,4 +1,5 @@
 /* Eight threads on one connection; the daemon answers in changing order. */
+#include <sched.h>
 #include <sys/socket.h>
 
 #include "fake.h"
@@ -184,12 +185,76 @@ static void large_requests_do_not_block_each_other(void **state)
     fake_stop(&fake);
 }
 
+/* Answers the lookup only when all that the other threads send has come: nobody may wait for the lookup to send. */
+static void holding_script(struct fake *fake)
+{
+    struct fake_request lookup = {0};
+    int appends = 0;
+    while (appends < THREADS || !lookup.body) {
+        struct fake_request request;
+        if (fake_read(fake, &request)) {
+            fake_request_fini(&request);
+            break;
+        }
+        if (request.frame.method == HEAPD_METHOD_LOOKUP) {
+            lookup = request;
+            continue;
+        }
+        appends++;
+        fake_reply_empty(fake, &request);
+        fake_request_fini(&request);
+    }
+    if (lookup.body)
+        fake_reply_error(fake, &lookup, HD_EDEADLINE, "the time to wait is over", 0);
+    fake_request_fini(&lookup);
+    fake_serve_end(fake);
+}
+
+/* One request each, larger than the socket holds: no later one carries it along. */
+static void *send_one_large(void *context)
+{
+    struct worker *worker = context;
+    static char block[900000];
+    worker->wrong = heapd_append(worker->connection, 1, heapd_bytes_of(block, sizeof block), NULL) != 0;
+    return NULL;
+}
+
+static void *look_up(void *context)
+{
+    struct worker *worker = context;
+    worker->wrong =
+        heapd_lookup(worker->connection, 0, heapd_text("x"), HEAPD_ANY, 60000, NULL, NULL) != HEAPD_EDEADLINE;
+    return NULL;
+}
+
+static void a_thread_that_reads_for_long_does_not_keep_others_from_sending(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_start(&fake, holding_script, NULL);
+    pthread_t threads[THREADS + 1];
+    struct worker workers[THREADS + 1];
+    for (int i = 0; i <= THREADS; i++) {
+        workers[i] = (struct worker){.connection = fake.client};
+        assert_int_equal(pthread_create(&threads[i], NULL, i ? send_one_large : look_up, &workers[i]), 0);
+        /* The lookup is under way before the others begin, so that its thread is the reader. */
+        while (i == 0 && heapd_pending_count(fake.client) == 0)
+            sched_yield();
+    }
+    for (int i = 0; i <= THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].wrong, 0);
+    }
+    fake_stop(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_connection),
         cmocka_unit_test(a_lost_connection_wakes_every_thread),
         cmocka_unit_test(large_requests_do_not_block_each_other),
+        cmocka_unit_test(a_thread_that_reads_for_long_does_not_keep_others_from_sending),
     };
     return cmocka_run_group_tests_name("client threads", tests, NULL, NULL);
 }

@@ -191,7 +191,7 @@ static void syntax_errors_have_positions(void **state)
         {"[\"a\\x\"]", "line 1, column 5:"},
         {"[\"a\tb\"]", "line 1, column 4:"},
         {"[\"\\u12g4\"]", "line 1, column 7:"},
-        {"[01]", "line 1, column 2:"},
+        {"[01]", "line 1, column 3:"},
         {"[1.]", "line 1, column 4:"},
         {"[-]", "line 1, column 3:"},
         {"[1, \"abc", "line 1, column 9: the text ends too early"},

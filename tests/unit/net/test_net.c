@@ -303,24 +303,38 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* A stream of frames of random sizes in pieces of random sizes comes back as it was. */
-static void any_cut_gives_the_same(void **state)
+static uint64_t seed(void)
 {
-    enum { STREAM_BYTES = 6 << 20 };
-    struct fixture *f = *state;
     const char *wanted = getenv("HEAPD_TEST_SEED");
-    uint64_t random = wanted ? strtoull(wanted, NULL, 0) : now();
-    print_message("HEAPD_TEST_SEED=%llu\n", (unsigned long long)random);
-    uint8_t *stream = malloc(STREAM_BYTES), *back = malloc(STREAM_BYTES);
-    size_t count = 0, sent = 0, got = 0;
+    uint64_t value = wanted ? strtoull(wanted, NULL, 0) : now();
+    print_message("HEAPD_TEST_SEED=%llu\n", (unsigned long long)value);
+    return value;
+}
+
+/* Frames of random sizes; the size of them all. */
+static size_t make_stream(uint8_t *stream, size_t room, uint64_t *random, uint64_t *frames)
+{
+    size_t count = 0;
     for (uint64_t id = 1;; id++) {
-        uint32_t size = (uint32_t)(next_random(&random) % (UINT64_C(1) << next_random(&random) % 20));
-        if (count + HD_FRAME_HEADER_BYTES + size > STREAM_BYTES)
-            break;
+        uint32_t size = (uint32_t)(next_random(random) % (UINT64_C(1) << next_random(random) % 20));
+        if (count + HD_FRAME_HEADER_BYTES + size > room) {
+            *frames = id - 1;
+            return count;
+        }
         for (uint32_t i = 0; i < size; i++)
             stream[count + HD_FRAME_HEADER_BYTES + i] = (uint8_t)(i + id);
         count += put_frame(stream + count, FAKE_ECHO, id, NULL, size);
     }
+}
+
+/* A stream in pieces of random sizes comes back as it was. */
+static void any_cut_gives_the_same(void **state)
+{
+    enum { STREAM_BYTES = 6 << 20 };
+    struct fixture *f = *state;
+    uint64_t random = seed(), frames;
+    uint8_t *stream = malloc(STREAM_BYTES), *back = malloc(STREAM_BYTES);
+    size_t count = make_stream(stream, STREAM_BYTES, &random, &frames), sent = 0, got = 0;
     int fd = dial(f);
     uint64_t until_ns = now() + PATIENCE_NS;
     while (got < count) {
@@ -670,7 +684,7 @@ static void a_server_needs_memory(void **state)
     struct hd_net *net = NULL;
     struct hd_net_config config = {.max_frame_bytes = MAX_FRAME_BYTES, .slice_ns = 1};
     size_t used = fake_counts(f->server)->used_bytes;
-    for (size_t more = 0; more < 60000; more += 6000) {
+    for (size_t more = 0; more < 130000; more += 6500) {
         fake_limit(f->server, used + more);
         assert_int_equal(hd_net_new(&f->loop, f->server, hd_os_linux(), &config, &net), HD_ENOMEM);
         assert_null(net);
@@ -679,26 +693,162 @@ static void a_server_needs_memory(void **state)
     fake_limit(f->server, SIZE_MAX);
 }
 
-static void lack_of_memory_hits_only_the_large(void **state)
+/* The next reply is the refusal of this request. */
+static void expect_frame_refusal(struct fixture *f, int fd, uint64_t id)
+{
+    uint8_t body[512];
+    struct hd_frame frame = answer(f, fd, body, sizeof body);
+    assert_int_equal(frame.flags, HD_FRAME_ERROR);
+    assert_int_equal(frame.method, FAKE_ECHO);
+    assert_int_equal(frame.request_id, id);
+    Heapd__V1__Error *error = heapd__v1__error__unpack(NULL, frame.body_bytes, body);
+    assert_non_null(error);
+    assert_int_equal(error->code, -HD_ENOMEM);
+    assert_int_equal(error->status, HEAPD__V1__STATUS__RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(error->message, "release"));
+    heapd__v1__error__free_unpacked(error, NULL);
+}
+
+static void without_memory_large_frames_are_refused(void **state)
 {
     struct fixture *f = *state;
     int large = dial(f), small = dial(f);
+    enum { SIZE = 1 << 20 };
+    uint8_t *body = calloc(1, SIZE);
     expect_echo(f, large, 1);
     expect_echo(f, small, 1);
-    fake_limit(f->server, fake_counts(f->server)->used_bytes + 100000);
-    uint8_t *bytes = calloc(1, HD_FRAME_HEADER_BYTES + (1 << 20));
-    size_t count = put_frame(bytes, FAKE_ECHO, 2, NULL, 1 << 20);
-    for (size_t sent = 0; sent < count && stats(f).closed_for_memory_count == 0;) {
-        ssize_t done = send(large, bytes + sent, count - sent, MSG_NOSIGNAL);
+    for (size_t more = 0; more <= 200000; more += 50000) {
+        fake_limit(f->server, fake_counts(f->server)->used_bytes + more);
+        ask(f, large, FAKE_ECHO, 2, body, SIZE);
+        ask(f, large, FAKE_ECHO, 3, "after", 5); /* the stream goes on behind it */
+        expect_frame_refusal(f, large, 2);
+        assert_int_equal(answer(f, large, body, SIZE).request_id, 3);
+        expect_echo(f, small, 2);
+        fake_limit(f->server, SIZE_MAX);
+        ask(f, large, FAKE_ECHO, 4, body, SIZE);
+        assert_int_equal(answer(f, large, body, SIZE).body_bytes, SIZE);
+    }
+    assert_int_equal(stats(f).refused_frames_count, 5);
+    free(body);
+    close(large);
+    close(small);
+}
+
+/* A refusal waits for what was to be sent before it, and one that dies in between is no trouble. */
+static void a_refusal_keeps_its_place(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    uint32_t size = 1000000;
+    uint8_t *body = calloc(1, size);
+    expect_echo(f, fd, 1);
+    ask(f, fd, FAKE_BIG, 2, &size, sizeof size);
+    AWAIT(f, fake_counts(f->server)->request_count == 2);
+    fake_limit(f->server, fake_counts(f->server)->used_bytes);
+    size_t sent = 0;
+    uint8_t header[HD_FRAME_HEADER_BYTES];
+    push(f, fd, header, put_frame(header, FAKE_ECHO, 3, NULL, 0));
+    assert_int_equal(answer(f, fd, body, size).request_id, 2);
+    assert_int_equal(answer(f, fd, body, size).request_id, 3);
+    struct hd_frame frame = {.method = FAKE_ECHO, .request_id = 4, .body_bytes = size};
+    hd_frame_write(header, &frame);
+    push(f, fd, header, sizeof header);
+    for (int i = 0; i < 200; i++) { /* a part of it; the rest never comes */
+        ssize_t done = send(fd, body, 1000, MSG_NOSIGNAL);
         sent += done > 0 ? (size_t)done : 0;
         turn(f);
     }
-    free(bytes);
-    AWAIT(f, is_closed(large));
-    assert_int_equal(stats(f).closed_for_memory_count, 1);
-    expect_echo(f, small, 2);
-    close(large);
-    close(small);
+    assert_true(sent > 0 && sent < size);
+    expect_frame_refusal(f, fd, 4);
+    close(fd);
+    AWAIT(f, stats(f).connection_count == 0);
+    fake_limit(f->server, SIZE_MAX);
+    free(body);
+}
+
+/* Whole requests that are here already are not lost, however little memory there is. */
+static void without_memory_small_frames_are_run(void **state)
+{
+    (void)state;
+    enum { COUNT = 4, FRAMES = 2500 };
+    struct fixture *f = begin(&(struct fake_config){.max_frame_bytes = MAX_FRAME_BYTES,
+                                                    .max_connections = 10,
+                                                    .output_high_bytes = 256 << 10,
+                                                    .requests_per_receive = 3});
+    static uint8_t bytes[FRAMES * 24];
+    size_t count = 0;
+    int fds[COUNT];
+    for (uint64_t id = 1; id <= FRAMES; id++)
+        count += put_frame(bytes + count, FAKE_ECHO, id, &id, 8);
+    for (int i = 0; i < COUNT; i++)
+        fds[i] = dial(f);
+    AWAIT(f, stats(f).connection_count == COUNT);
+    fake_limit(f->server, fake_counts(f->server)->used_bytes);
+    for (int i = 0; i < COUNT; i++)
+        push(f, fds[i], bytes, count);
+    for (int i = 0; i < COUNT; i++) {
+        for (uint64_t id = 1; id <= FRAMES; id++) {
+            uint64_t body;
+            assert_int_equal(answer(f, fds[i], &body, sizeof body).request_id, id);
+            assert_int_equal(body, id);
+        }
+    }
+    assert_int_equal(stats(f).refused_frames_count, 0);
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
+    end(f);
+}
+
+/* Takes the replies that lie whole in `back`; each is the echo of its request, or its refusal. */
+static size_t check_replies(const uint8_t *back, size_t count, uint64_t *next_id, unsigned *refused)
+{
+    struct hd_frame frame;
+    size_t at = 0;
+    while (hd_frame_read(back + at, count - at, HD_FRAME_MAX_BODY_BYTES, &frame) == 0 &&
+           count - at >= HD_FRAME_HEADER_BYTES + frame.body_bytes) {
+        const uint8_t *body = back + at + HD_FRAME_HEADER_BYTES;
+        assert_int_equal(frame.request_id, (*next_id)++);
+        if (frame.flags)
+            ++*refused;
+        for (uint32_t i = 0; !frame.flags && i < frame.body_bytes; i++)
+            assert_int_equal(body[i], (uint8_t)(i + frame.request_id));
+        at += HD_FRAME_HEADER_BYTES + frame.body_bytes;
+    }
+    return at;
+}
+
+static void memory_that_comes_and_goes_loses_nothing(void **state)
+{
+    enum { STREAM_BYTES = 4 << 20 };
+    struct fixture *f = *state;
+    uint64_t random = seed();
+    uint8_t *stream = malloc(STREAM_BYTES), *back = malloc(STREAM_BYTES);
+    uint64_t frames, next_id = 1;
+    size_t count = make_stream(stream, STREAM_BYTES, &random, &frames), sent = 0, got = 0, checked = 0;
+    unsigned refused = 0;
+    int fd = dial(f);
+    AWAIT(f, stats(f).connection_count == 1);
+    uint64_t until_ns = now() + PATIENCE_NS;
+    while (next_id <= frames) {
+        size_t piece = next_random(&random) % (UINT64_C(1) << next_random(&random) % 19);
+        ssize_t done = send(fd, stream + sent, piece < count - sent ? piece : count - sent, MSG_NOSIGNAL);
+        sent += done > 0 ? (size_t)done : 0;
+        if (next_random(&random) % 4 == 0)
+            fake_limit(f->server, next_random(&random) % 3
+                                      ? fake_counts(f->server)->used_bytes + next_random(&random) % 100000
+                                      : SIZE_MAX);
+        turn(f);
+        done = recv(fd, back + got, 1 + next_random(&random) % 100000, 0);
+        got += done > 0 ? (size_t)done : 0;
+        checked += check_replies(back + checked, got - checked, &next_id, &refused);
+        assert_true(now() < until_ns);
+    }
+    print_message("%u of %llu frames refused\n", refused, (unsigned long long)frames);
+    assert_int_equal(stats(f).refused_frames_count, refused);
+    fake_limit(f->server, SIZE_MAX);
+    free(stream);
+    free(back);
+    close(fd);
 }
 
 static void many_idle_connections_are_cheap(void **state)
@@ -715,7 +865,7 @@ static void many_idle_connections_are_cheap(void **state)
     AWAIT(f, stats(f).connection_count == COUNT);
     for (int i = 0; i < COUNT; i++)
         expect_echo(f, fds[i], (uint64_t)i);
-    assert_true((fake_counts(f->server)->used_bytes - before) / COUNT <= 512);
+    assert_true((fake_counts(f->server)->used_bytes - before) / COUNT <= 1024);
     for (int i = 0; i < COUNT; i++)
         close(fds[i]);
     AWAIT(f, stats(f).connection_count == 0);
@@ -796,7 +946,10 @@ int main(void)
         TEST(lack_of_descriptors_is_told_and_passes),
         TEST(a_connection_needs_memory),
         TEST(a_server_needs_memory),
-        TEST(lack_of_memory_hits_only_the_large),
+        TEST(without_memory_large_frames_are_refused),
+        TEST(a_refusal_keeps_its_place),
+        cmocka_unit_test(without_memory_small_frames_are_run),
+        TEST(memory_that_comes_and_goes_loses_nothing),
         TEST(many_idle_connections_are_cheap),
         TEST(one_that_is_over_does_not_stay_for_ever),
         TEST(stopping_flushes_what_is_read),

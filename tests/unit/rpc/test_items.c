@@ -246,10 +246,10 @@ static void adds_large_numbers(void **state)
 {
     struct rpc_client *a = make_all(state);
     Heapd__V1__Value key = rpc_int(0), value = HEAPD__V1__VALUE__INIT;
-    static uint8_t big[65553];
+    static uint8_t big[70000];
     memset(big, 0xff, sizeof big);
     big[65535] = 0x7f;
-    big[65552] = 0x7f;
+    big[69999] = 0x7f;
     value.kind_case = HEAPD__V1__VALUE__KIND_BIG_INTEGER;
     value.big_integer = (ProtobufCBinaryData){65536, big};
     expect_empty(a, send_append(a, LIST, value));

@@ -1,0 +1,117 @@
+/* From the rpc server to the socket, and the refusals that are net's own. */
+#include <errno.h>
+#include <heapd/v1/value.pb-c.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/frame.h"
+#include "net/private.h"
+
+/* How many pieces of output may leave in one turn. */
+#define PIECES_PER_TURN 4
+#define REFUSAL_BYTES 512
+
+/* --- refusals --- */
+
+/* Packs an Error; the size of the frame. */
+static size_t pack_error(uint8_t out[REFUSAL_BYTES], struct hd_frame frame, int error, const char *message)
+{
+    Heapd__V1__Error body = HEAPD__V1__ERROR__INIT;
+    body.status = (Heapd__V1__Status)hd_error_status(error);
+    body.code = (uint32_t)-error;
+    body.message = (char *)(uintptr_t)message; /* protobuf-c's fields are not const; it only reads */
+    size_t body_bytes = heapd__v1__error__get_packed_size(&body);
+    if (body_bytes > REFUSAL_BYTES - HD_FRAME_HEADER_BYTES) {
+        body.message = (char *)(uintptr_t)hd_error_text(error);
+        body_bytes = heapd__v1__error__get_packed_size(&body);
+    }
+    frame.body_bytes = (uint32_t)body_bytes;
+    hd_frame_write(out, &frame);
+    (void)heapd__v1__error__pack(&body, out + HD_FRAME_HEADER_BYTES);
+    return HD_FRAME_HEADER_BYTES + body_bytes;
+}
+
+void hd_connection_refuse(int fd, int error, const char *message)
+{
+    uint8_t bytes[REFUSAL_BYTES];
+    struct hd_frame frame = {.flags = HD_FRAME_EVENT | HD_FRAME_ERROR};
+    size_t count = pack_error(bytes, frame, error, message);
+    (void)!send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+/* The same bytes each time: what was sent of them is counted, not kept. */
+static size_t pack_refusal(const struct hd_connection *connection, uint8_t out[REFUSAL_BYTES])
+{
+    char message[256];
+    (void)snprintf(message, sizeof message, "no memory to take in a request of %u bytes: %s",
+                   connection->refused.body_bytes, hd_error_text(HD_ENOMEM));
+    struct hd_frame frame = {
+        .method = connection->refused.method, .request_id = connection->refused.request_id, .flags = HD_FRAME_ERROR};
+    return pack_error(out, frame, HD_ENOMEM, message);
+}
+
+/* --- sending --- */
+
+bool hd_net_is_passing(int number)
+{
+    return number == EAGAIN || number == EWOULDBLOCK || number == ENOBUFS || number == ENOMEM;
+}
+
+bool hd_connection_has_output(const struct hd_connection *connection)
+{
+    size_t count;
+    (void)hd_rpc_output(connection->rpc, &count);
+    return count > 0 || connection->refusing;
+}
+
+/* What the kernel takes now; all of it, thrown away, when the peer is deaf. */
+static size_t send_bytes(struct hd_connection *connection, const uint8_t *bytes, size_t count)
+{
+    while (!connection->deaf) {
+        ssize_t sent = send(connection->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) {
+            connection->net->stats.sent_bytes += (uint64_t)sent;
+            return (size_t)sent;
+        }
+        if (hd_net_is_passing(errno))
+            return 0;
+        connection->deaf = errno != EINTR;
+    }
+    return count;
+}
+
+static bool send_refusal(struct hd_connection *connection)
+{
+    uint8_t bytes[REFUSAL_BYTES];
+    size_t count = pack_refusal(connection, bytes);
+    connection->refusal_sent_bytes +=
+        send_bytes(connection, bytes + connection->refusal_sent_bytes, count - connection->refusal_sent_bytes);
+    if (connection->refusal_sent_bytes < count)
+        return false;
+    connection->refusal_sent_bytes = 0;
+    connection->refusing = false;
+    return true;
+}
+
+void hd_connection_send(struct hd_connection *connection)
+{
+    for (int i = 0; i < PIECES_PER_TURN; i++) {
+        size_t count;
+        const uint8_t *bytes = hd_rpc_output(connection->rpc, &count);
+        /* A frame is never put into the middle of another one. */
+        bool refusal_is_next = connection->refusal_sent_bytes > 0 || (connection->refusing && count == 0);
+        if (refusal_is_next) {
+            if (!send_refusal(connection))
+                return;
+            continue;
+        }
+        if (count == 0)
+            return;
+        size_t sent = send_bytes(connection, bytes, count);
+        if (sent)
+            hd_rpc_sent(connection->rpc, sent);
+        if (sent < count)
+            return;
+    }
+}
