@@ -18,6 +18,7 @@
 struct hd_waiter {
     struct hd_waiter *next;
     const struct hd_wait *wait;
+    uint64_t own_end; /* of the output, as it was when the wait began: what it waits for lies before */
     pthread_cond_t woken;
 };
 
@@ -45,13 +46,22 @@ static void wake_served(struct heapd_connection *connection)
     }
 }
 
-/* Someone must read as long as anyone waits: whoever stops waiting calls this. */
+static uint64_t sent_bytes(const struct heapd_connection *connection)
+{
+    return connection->queued_bytes - hd_buffer_readable(&connection->output);
+}
+
+/*
+ * Someone must read as long as anyone waits, and someone must write as long as
+ * anyone waits for what is not sent: whoever gives up a part, or goes to sleep,
+ * calls this.
+ */
 static void wake_successor(struct heapd_connection *connection)
 {
-    if (connection->reading)
-        return;
     for (struct hd_waiter *waiter = connection->sleepers; waiter; waiter = waiter->next) {
-        if (!is_over(connection, waiter->wait)) {
+        bool can_read = !connection->reading;
+        bool can_write = !connection->writing && waiter->own_end > sent_bytes(connection);
+        if ((can_read || can_write) && !is_over(connection, waiter->wait)) {
             pthread_cond_signal(&waiter->woken);
             return;
         }
@@ -366,8 +376,10 @@ static void read_turn(struct heapd_connection *connection, int64_t deadline_ms)
         connection->writing = false;
     if (ready & ~POLLOUT)
         (void)hd_transport_receive(connection);
-    if (ready & POLLOUT)
+    if (ready & POLLOUT) {
         hd_transport_send(connection);
+        wake_served(connection); /* those who wait for room */
+    }
 }
 
 static void write_turn(struct heapd_connection *connection, int64_t deadline_ms)
@@ -382,6 +394,7 @@ static void write_turn(struct heapd_connection *connection, int64_t deadline_ms)
 /* Another thread reads: sleeps until it is our turn or our reply is there. */
 static void sleep_turn(struct heapd_connection *connection, struct hd_waiter *waiter, int64_t deadline_ms)
 {
+    wake_successor(connection);
     waiter->next = connection->sleepers;
     connection->sleepers = waiter;
     if (deadline_ms < 0) {
@@ -396,9 +409,10 @@ static void sleep_turn(struct heapd_connection *connection, struct hd_waiter *wa
     *link = waiter->next;
 }
 
-static void waiter_init(struct hd_waiter *waiter, const struct hd_wait *wait)
+static void waiter_init(struct hd_waiter *waiter, const struct heapd_connection *connection, const struct hd_wait *wait)
 {
     waiter->wait = wait;
+    waiter->own_end = connection->queued_bytes;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -409,10 +423,8 @@ static void waiter_init(struct hd_waiter *waiter, const struct hd_wait *wait)
 int hd_transport_wait(struct heapd_connection *connection, const struct hd_wait *wait, int timeout_ms)
 {
     struct hd_waiter waiter;
-    waiter_init(&waiter, wait);
+    waiter_init(&waiter, connection, wait);
     int64_t deadline_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-    /* What this thread waits for was queued before this point of the output. */
-    uint64_t own_end = connection->queued_bytes;
     int result = 0;
     hd_transport_send(connection);
     if (timeout_ms == 0)
@@ -422,10 +434,9 @@ int hd_transport_wait(struct heapd_connection *connection, const struct hd_wait 
             result = HEAPD_PENDING;
             break;
         }
-        uint64_t sent = connection->queued_bytes - hd_buffer_readable(&connection->output);
         if (!connection->reading)
             read_turn(connection, deadline_ms);
-        else if (sent < own_end && !connection->writing)
+        else if (sent_bytes(connection) < waiter.own_end && !connection->writing)
             write_turn(connection, deadline_ms);
         else
             sleep_turn(connection, &waiter, deadline_ms);

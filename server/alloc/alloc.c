@@ -13,6 +13,8 @@ int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct 
     if (!alloc)
         return HD_ENOMEM;
     alloc->pages = (struct hd_pages){.os = os, .budget = budget};
+    alloc->evacuation = (struct hd_evacuation){0};
+    alloc->moved_count = alloc->moved_bytes = 0;
     alloc->allocator = allocator;
     alloc->fault = config->fault;
     alloc->fault_context = config->fault_context;
@@ -160,7 +162,7 @@ void hd_alloc_stats(const struct hd_alloc *alloc, struct hd_alloc_stats *out)
     hd_pools_pending(&alloc->pools, NULL, &pending_run_bytes);
     uint64_t run_bytes = alloc->pools.run_bytes - pending_run_bytes;
     struct hd_alloc_stats stats = {
-        .live_bytes = run_bytes + larges->mapped_bytes - larges->count * HD_LARGE_HEADER_BYTES,
+        .arena_live_bytes = run_bytes,
         .live_count = larges->count,
         .mapped_bytes = alloc->pages.mapped_bytes,
         .arena_count = arenas->arena_count,
@@ -176,12 +178,13 @@ void hd_alloc_stats(const struct hd_alloc *alloc, struct hd_alloc_stats *out)
     struct hd_alloc_class_stats rows[HD_CLASS_COUNT];
     hd_alloc_class_stats(alloc, rows);
     for (unsigned i = 0; i < HD_CLASS_COUNT; i++) {
-        stats.live_bytes += rows[i].live_count * rows[i].block_bytes;
+        stats.arena_live_bytes += rows[i].live_count * rows[i].block_bytes;
         stats.live_count += rows[i].live_count;
         stats.pool_used_count += rows[i].pool_used_count;
         stats.pool_full_count += rows[i].pool_full_count;
         stats.allocations_count += alloc->pools.classes[i].get_count;
     }
+    stats.live_bytes = stats.arena_live_bytes + larges->mapped_bytes - larges->count * HD_LARGE_HEADER_BYTES;
     *out = stats;
 }
 

@@ -59,7 +59,8 @@ struct hd_alloc_config {
 struct hd_alloc_stats {
     uint64_t live_bytes; /* of blocks handed out, rounded to their class */
     uint64_t live_count;
-    uint64_t mapped_bytes; /* arenas and large objects */
+    uint64_t arena_live_bytes; /* of these, in arenas */
+    uint64_t mapped_bytes;     /* arenas and large objects, retired ones too */
     uint64_t arena_count;
     uint64_t arena_free_count; /* of these, wholly empty */
     uint64_t pool_used_count;  /* with room, those kept empty for their class's next block too */
@@ -137,6 +138,13 @@ static inline void hd_alloc_prefetch_leaving(const void *block)
 }
 /* A block of the same size and contents elsewhere; the old one is given back. NULL: unchanged. */
 void *hd_alloc_move(struct hd_alloc *alloc, void *block);
+/* What hd_alloc_move has done and led to, ever: the work that it was. */
+struct hd_alloc_moved {
+    uint64_t block_count;
+    uint64_t bytes;
+    uint64_t arena_count; /* given back, by whatever */
+};
+void hd_alloc_moved(const struct hd_alloc *alloc, struct hd_alloc_moved *out);
 
 /* Unmaps about so many bytes of large objects that were given back. True while some are left. */
 bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes);

@@ -20,6 +20,8 @@ struct hd_alloc {
     struct hd_pools pools;
     struct hd_larges larges;
     struct hd_evacuation evacuation;
+    uint64_t moved_count; /* ever */
+    uint64_t moved_bytes; /* ever */
     const struct hd_allocator *allocator; /* borrow; where this structure lies */
     bool (*fault)(void *context);
     void *fault_context;

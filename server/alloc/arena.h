@@ -79,11 +79,16 @@ _Static_assert(sizeof(struct hd_pool) == 64, "a record is one cache line");
  *                      (and the header) lie; else the offset of the pool's record
  *     free_count > 0 implies that a record is to be had
  *     pool_count == 0 implies that every granule but the first is free
+ *     leaving: its pools are runs or leave too, and there is one; of no other arena do pools leave
  */
 struct hd_arena {
     uint32_t kind; /* HD_SPAN_ARENA */
     uint32_t pool_count;
     struct hd_arenas *owner;
+    uint16_t free_count;
+    uint16_t longest_run;
+    bool leaving; /* being emptied: nothing new is put here. In the line that hd_alloc_prefetch_leaving fetches */
+    uint8_t fill; /* which list; longest_run, capped, is the other coordinate */
     struct hd_arena *next; /* in the list of its fill and longest run */
     struct hd_arena *prev;
     struct hd_arena *all_next; /* in the list of all arenas */
@@ -91,14 +96,11 @@ struct hd_arena {
     struct hd_pool *record_free; /* given back, linked by next */
     struct hd_pool *record_next; /* never used: record_next .. record_end */
     struct hd_pool *record_end;
-    uint16_t free_count;
-    uint16_t longest_run;
-    bool leaving; /* being emptied: nothing new is put here */
-    uint8_t fill; /* which list; longest_run, capped, is the other coordinate */
     uint64_t free_map[HD_ARENA_WORDS];
     uint16_t record_of[HD_ARENA_GRANULES];
 };
 
+_Static_assert(offsetof(struct hd_arena, leaving) < 64, "in the header's first line");
 _Static_assert(HD_ARENA_GRANULES >= 16 && HD_ARENA_GRANULES <= 256, "granules are numbered in a byte");
 _Static_assert((HD_ARENA_BYTES & (HD_ARENA_BYTES - 1)) == 0, "arenas are found by masking an address");
 
@@ -113,6 +115,7 @@ _Static_assert((HD_ARENA_BYTES & (HD_ARENA_BYTES - 1)) == 0, "arenas are found b
  *     bit (r - 1) of has_run[f] is set exactly if lists[f][r] is not empty, r >= 1
  *     empty_count == arenas with pool_count == 0
  *     arena_count == mapped_count - released_count >= kept_count
+ *     every arena is in the list `all`, and cursor is one of them or NULL
  */
 struct hd_arenas {
     struct hd_pages *pages; /* borrow */

@@ -80,6 +80,8 @@ static const char *check_arena(const struct hd_arenas *arenas, const struct hd_a
         fill = HD_ARENA_FILL_LEAVING;
     if (arena->fill != fill)
         return "arena: fill";
+    if (arena->leaving && arena->pool_count == 0)
+        return "arena: it has nothing to be emptied of";
     return check_granules(arena);
 }
 
@@ -104,6 +106,22 @@ static const char *check_list(const struct hd_arenas *arenas, unsigned fill, uns
     return NULL;
 }
 
+static const char *check_all(const struct hd_arenas *arenas)
+{
+    uint64_t count = 0;
+    bool met_cursor = arenas->cursor == NULL;
+    const struct hd_arena *prev = NULL;
+    for (const struct hd_arena *arena = arenas->all; arena; prev = arena, arena = arena->all_next) {
+        if (hd_span_offset(arena) != 0 || arena->kind != HD_SPAN_ARENA || arena->all_prev != prev ||
+            ++count > arenas->arena_count)
+            return "arenas: the list of all";
+        met_cursor |= arena == arenas->cursor;
+    }
+    if (count != arenas->arena_count)
+        return "arenas: an arena is not in the list of all";
+    return met_cursor ? NULL : "arenas: cursor is none of them";
+}
+
 const char *hd_arenas_check(const struct hd_arenas *arenas)
 {
     struct arena_sums sums = {0};
@@ -122,5 +140,5 @@ const char *hd_arenas_check(const struct hd_arenas *arenas)
         return "arenas: empty_count";
     if (sums.free_granule_count != arenas->free_granule_count)
         return "arenas: free_granule_count";
-    return NULL;
+    return check_all(arenas);
 }

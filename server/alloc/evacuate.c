@@ -23,8 +23,7 @@ void hd_alloc_evacuate_begin(struct hd_alloc *alloc)
     hd_pools_trim(&alloc->pools);
     hd_alloc_stats(alloc, &stats);
     uint64_t arena_bytes = stats.arena_count * HD_ARENA_BYTES;
-    uint64_t live_bytes = stats.live_bytes - (stats.large_bytes - stats.large_count * HD_LARGE_HEADER_BYTES);
-    alloc->evacuation = (struct hd_evacuation){.free_bytes = arena_bytes - live_bytes};
+    alloc->evacuation = (struct hd_evacuation){.free_bytes = arena_bytes - stats.arena_live_bytes};
     if (alloc->evacuation.free_bytes < arena_bytes / 100 * PACKED_PERCENT)
         alloc->evacuation.limit_bytes = arena_bytes / 8 > 4 * HD_ARENA_BYTES ? arena_bytes / 8 : 4 * HD_ARENA_BYTES;
     alloc->arenas.cursor = alloc->arenas.all;
@@ -122,5 +121,12 @@ void *hd_alloc_move(struct hd_alloc *alloc, void *block)
         return NULL;
     memcpy(moved, block, bytes);
     hd_alloc_put(alloc, block);
+    alloc->moved_count++;
+    alloc->moved_bytes += bytes;
     return moved;
+}
+
+void hd_alloc_moved(const struct hd_alloc *alloc, struct hd_alloc_moved *out)
+{
+    *out = (struct hd_alloc_moved){alloc->moved_count, alloc->moved_bytes, alloc->arenas.released_count};
 }

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "alloc/poison.h"
+
 #define HD_HUGE_PAGE_BYTES ((size_t)2 << 20)
 /* Up to this, unmapping at once disturbs nobody. */
 #define HD_RETIRE_MIN_BYTES ((size_t)1 << 20)
@@ -56,6 +58,16 @@ void *hd_larges_get(struct hd_larges *larges, size_t bytes)
     return (uint8_t *)large + HD_LARGE_HEADER_BYTES;
 }
 
+/* `large` may be the tail of another one: whole pages. */
+static void retire(struct hd_larges *larges, struct hd_large *large, size_t bytes)
+{
+    *large = (struct hd_large){
+        .kind = HD_SPAN_RETIRED, .owner = larges, .next = larges->retired, .mapped_bytes = bytes};
+    larges->retired = large;
+    larges->retired_bytes += bytes;
+    hd_poison(large + 1, bytes - sizeof *large);
+}
+
 void hd_larges_put(struct hd_larges *larges, void *block)
 {
     struct hd_large *large = hd_span_of(block);
@@ -68,13 +80,10 @@ void hd_larges_put(struct hd_larges *larges, void *block)
         larges->first = large->next;
     larges->count--;
     larges->mapped_bytes -= large->mapped_bytes;
-    if (large->mapped_bytes <= HD_RETIRE_MIN_BYTES) {
+    if (large->mapped_bytes <= HD_RETIRE_MIN_BYTES)
         hd_pages_unmap(larges->pages, large, large->mapped_bytes);
-        return;
-    }
-    large->next = larges->retired;
-    larges->retired = large;
-    larges->retired_bytes += large->mapped_bytes;
+    else
+        retire(larges, large, large->mapped_bytes);
 }
 
 bool hd_larges_release(struct hd_larges *larges, size_t bytes)
@@ -88,6 +97,7 @@ bool hd_larges_release(struct hd_larges *larges, size_t bytes)
     if (large->mapped_bytes > whole_bytes) {
         size_t left_bytes = (large->mapped_bytes - whole_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
         size_t old_bytes = large->mapped_bytes;
+        hd_unpoison((uint8_t *)large + left_bytes, old_bytes - left_bytes);
         if (left_bytes < old_bytes && hd_pages_remap(larges->pages, large, old_bytes, left_bytes, HD_ARENA_BYTES)) {
             large->mapped_bytes = left_bytes;
             larges->retired_bytes -= old_bytes - left_bytes;
@@ -108,6 +118,12 @@ void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes)
     size_t new_bytes = hd_large_round(bytes) + HD_LARGE_HEADER_BYTES;
     if (new_bytes == old_bytes)
         return block;
+    if (new_bytes < old_bytes && old_bytes - new_bytes > HD_RETIRE_MIN_BYTES) {
+        retire(larges, (struct hd_large *)(void *)((uint8_t *)large + new_bytes), old_bytes - new_bytes);
+        large->mapped_bytes = new_bytes;
+        larges->mapped_bytes -= old_bytes - new_bytes;
+        return block;
+    }
     large = hd_pages_remap(larges->pages, large, old_bytes, new_bytes, HD_ARENA_BYTES);
     if (!large)
         return NULL;
@@ -135,8 +151,14 @@ const char *hd_larges_check(const struct hd_larges *larges)
         mapped_bytes += large->mapped_bytes;
     }
     uint64_t retired_bytes = 0;
-    for (const struct hd_large *large = larges->retired; large; large = large->next)
+    for (const struct hd_large *large = larges->retired; large; large = large->next) {
+        if ((uintptr_t)large % HD_GRANULE_BYTES != 0 || large->kind != HD_SPAN_RETIRED || large->owner != larges)
+            return "retired: header";
+        if (large->mapped_bytes == 0 || large->mapped_bytes % HD_GRANULE_BYTES != 0 ||
+            large->mapped_bytes > larges->retired_bytes - retired_bytes)
+            return "retired: mapped_bytes";
         retired_bytes += large->mapped_bytes;
+    }
     if (retired_bytes != larges->retired_bytes)
         return "larges: retired_bytes";
     if (count != larges->count)

@@ -5,7 +5,8 @@
  *     mapping  [ header, HD_LARGE_HEADER_BYTES | block ]
  *
  * To unmap a gigabyte takes the kernel a tenth of a second. A large object that was
- * given back is therefore retired, and released from its end in slices.
+ * given back, or what was cut off its end, is therefore retired, and released in
+ * slices, from its end. Until then it stays charged.
  */
 #ifndef HEAPD_ALLOC_LARGE_H
 #define HEAPD_ALLOC_LARGE_H
@@ -19,7 +20,7 @@
 #include "alloc/span.h"
 
 struct hd_large {
-    uint32_t kind; /* HD_SPAN_LARGE */
+    uint32_t kind; /* HD_SPAN_LARGE, HD_SPAN_RETIRED */
     struct hd_larges *owner;
     struct hd_large *next;
     struct hd_large *prev;
@@ -64,7 +65,7 @@ void *hd_larges_get(struct hd_larges *larges, size_t bytes);
 void hd_larges_put(struct hd_larges *larges, void *block);
 /* Releases about so many bytes of retired ones. True while some are left. */
 bool hd_larges_release(struct hd_larges *larges, size_t bytes);
-/* From large to large, perhaps elsewhere. NULL: unchanged. */
+/* From large to large, perhaps elsewhere. NULL: unchanged. What is cut off may be retired. */
 void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes);
 const char *hd_larges_check(const struct hd_larges *larges);
 

@@ -73,6 +73,8 @@ static const char *check_pool(void *context, const struct hd_pool *pool)
     bool dense = pool->state == HD_POOL_BIN_0 || pool->state == HD_POOL_FULL || pool->state == HD_POOL_CURRENT;
     if (pool->dense != dense)
         return "pool: dense";
+    if (pool->state != HD_POOL_RUN && hd_arena_of_pool(pool)->leaving != (pool->state == HD_POOL_LEAVING))
+        return "pool: it leaves exactly if its arena does";
     const struct hd_class *class = &sums->pools->classes[pool->class_index];
     struct class_sums *row = &sums->classes[pool->class_index];
     row->pool_count++;

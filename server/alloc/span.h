@@ -20,6 +20,7 @@
 enum hd_span_kind {
     HD_SPAN_ARENA = 0x41524e41,
     HD_SPAN_LARGE = 0x4c415247,
+    HD_SPAN_RETIRED = 0x52455449,
 };
 
 static inline size_t hd_span_offset(const void *block)

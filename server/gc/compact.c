@@ -10,30 +10,38 @@
 #include "gc/gc.h"
 #include "gc/gc_internal.h"
 
-#define ARENAS_PER_STEP 64
+#define ARENAS_PER_STEP 4
+/* Choosing an arena, or giving up on it, is a look at each of its pools and some of their neighbours. */
+#define UNITS_PER_ARENA (HD_ARENA_BYTES / 1024)
 #define ROUNDS_MAX 32
 /* A round that gave back less than one part in so many is the last. */
 #define GAIN_SHARE 100
+/* So does one in which so many blocks found no memory. One class may have none while others do. */
+#define FAILURES_MAX 64
 #define PREFETCH_DISTANCE 16
-/* Copying so many bytes counts as one unit. */
-#define BYTES_PER_UNIT 64
+/* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
+#define UNITS_PER_RELOCATE 16
+#define UNITS_PER_BLOCK 8
+/* Copying so many bytes counts as one unit; so does unmapping so many. */
+#define COPIED_BYTES_PER_UNIT 64
+#define UNMAPPED_BYTES_PER_UNIT 256
 
-static uint64_t mapped_bytes(const struct hd_gc *gc)
+static uint64_t arena_count(const struct hd_gc *gc)
 {
     struct hd_alloc_stats stats;
     hd_alloc_stats(gc->alloc, &stats);
-    return stats.mapped_bytes;
+    return stats.arena_count;
 }
 
 static void begin_round(struct hd_gc *gc)
 {
     struct hd_compaction *compaction = &gc->compaction;
     compaction->phase = HD_COMPACT_CHOOSE;
-    compaction->mapped_bytes = mapped_bytes(gc);
-    compaction->next = 1;
-    compaction->failed = false;
-    compaction->round_count++;
     hd_alloc_evacuate_begin(gc->alloc);
+    compaction->arena_count = arena_count(gc);
+    compaction->next = 1;
+    compaction->failed_count = 0;
+    compaction->round_count++;
 }
 
 void hd_gc_compact_start(struct hd_gc *gc)
@@ -47,9 +55,9 @@ void hd_gc_compact_start(struct hd_gc *gc)
 static void end_round(struct hd_gc *gc)
 {
     struct hd_compaction *compaction = &gc->compaction;
-    uint64_t before = compaction->mapped_bytes, after = mapped_bytes(gc);
+    uint64_t before = compaction->arena_count, after = arena_count(gc);
     bool gained = after < before && before - after >= before / GAIN_SHARE;
-    if (gained && !compaction->failed && compaction->round_count < ROUNDS_MAX) {
+    if (gained && compaction->failed_count < FAILURES_MAX && compaction->round_count < ROUNDS_MAX) {
         begin_round(gc);
         return;
     }
@@ -57,25 +65,34 @@ static void end_round(struct hd_gc *gc)
     compaction->compaction_count++;
 }
 
-static uint64_t move_payload(struct hd_gc *gc, uint32_t index)
+/* Moves those of an object's blocks that are leaving. */
+static void move_object(struct hd_gc *gc, uint32_t index)
 {
-    struct hd_compaction *compaction = &gc->compaction;
     void *payload = hd_table_payload(gc->table, index);
     if (hd_alloc_is_leaving(payload)) {
         void *moved = hd_alloc_move(gc->alloc, payload);
         if (!moved) {
-            compaction->failed = true;
-            return 1;
+            gc->compaction.failed_count++;
+            return;
         }
         hd_table_set_payload(gc->table, index, moved);
         payload = moved;
-        compaction->moved_count++;
-        compaction->moved_bytes += hd_alloc_usable(moved);
     }
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
     if (ops->relocate && ops->relocate(gc, payload) != 0)
-        compaction->failed = true;
-    return 1;
+        gc->compaction.failed_count++;
+}
+
+/* The work that moving was since `before`; notes it. */
+static uint64_t work_since(struct hd_gc *gc, const struct hd_alloc_moved *before)
+{
+    struct hd_alloc_moved now;
+    hd_alloc_moved(gc->alloc, &now);
+    uint64_t bytes = now.bytes - before->bytes, blocks = now.block_count - before->block_count;
+    gc->compaction.moved_count += blocks;
+    gc->compaction.moved_bytes += bytes;
+    return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT +
+           (now.arena_count - before->arena_count) * (HD_ARENA_BYTES / UNMAPPED_BYTES_PER_UNIT);
 }
 
 static uint64_t move_step(struct hd_gc *gc, uint64_t units)
@@ -83,19 +100,24 @@ static uint64_t move_step(struct hd_gc *gc, uint64_t units)
     struct hd_compaction *compaction = &gc->compaction;
     const struct hd_table *table = gc->table;
     uint64_t used = 0;
-    while (used < units && compaction->next < table->length && !compaction->failed) {
+    while (used < units && compaction->next < table->length && compaction->failed_count < FAILURES_MAX) {
         uint32_t index = compaction->next++;
         /* Four entries that stay count as one unit. */
         used += index % 4 == 0;
         if (index + PREFETCH_DISTANCE < table->length)
             hd_alloc_prefetch_leaving(hd_table_payload(table, index + PREFETCH_DISTANCE));
-        if (hd_table_type(table, index) == HD_TYPE_FREE)
+        unsigned type = hd_table_type(table, index);
+        if (type == HD_TYPE_FREE)
             continue;
-        uint64_t bytes = compaction->moved_bytes;
-        move_payload(gc, index);
-        used += (compaction->moved_bytes - bytes + BYTES_PER_UNIT - 1) / BYTES_PER_UNIT;
+        bool relocates = gc->types[type]->relocate != NULL;
+        if (!relocates && !hd_alloc_is_leaving(hd_table_payload(table, index)))
+            continue;
+        struct hd_alloc_moved before;
+        hd_alloc_moved(gc->alloc, &before);
+        move_object(gc, index);
+        used += work_since(gc, &before) + (relocates ? UNITS_PER_RELOCATE : 0);
     }
-    if (compaction->next >= table->length || compaction->failed)
+    if (compaction->next >= table->length || compaction->failed_count >= FAILURES_MAX)
         compaction->phase = HD_COMPACT_END;
     return used + 1;
 }
@@ -104,7 +126,7 @@ bool hd_gc_compact_step(struct hd_gc *gc, uint64_t units)
 {
     struct hd_compaction *compaction = &gc->compaction;
     while (units && compaction->phase != HD_COMPACT_IDLE) {
-        uint64_t used = ARENAS_PER_STEP * 16;
+        uint64_t used = ARENAS_PER_STEP * UNITS_PER_ARENA;
         if (compaction->phase == HD_COMPACT_CHOOSE) {
             if (!hd_alloc_evacuate_choose(gc->alloc, ARENAS_PER_STEP))
                 compaction->phase = hd_alloc_evacuate_bytes(gc->alloc) ? HD_COMPACT_MOVE : HD_COMPACT_END;

@@ -58,7 +58,8 @@ void hd_gc_full_start(struct hd_gc *gc, bool dry_run)
     memset(&gc->current, 0, sizeof gc->current);
     for (unsigned i = 0; i < HD_GENERATIONS; i++) {
         gc->current.examined_count[i] = gc->tracked_count[i];
-        gc->counts[i] = 0;
+        if (!dry_run)
+            gc->counts[i] = 0;
     }
     /* Objects that wait to be taken apart need no care: nothing refers to them, so nothing will mark them. */
 }
@@ -317,7 +318,7 @@ static uint64_t mark_step(struct hd_gc *gc, uint64_t units)
 static void end_dry_run(struct hd_gc *gc)
 {
     gc->phase = HD_PHASE_IDLE;
-    gc->last = gc->current;
+    gc->last_dry_run = gc->current;
     gc->dry_run_ended_count++;
 }
 

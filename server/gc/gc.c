@@ -93,6 +93,8 @@ int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation)
     compact_young(gc, list, generation);
     if (young_needed(gc, generation) <= list->capacity / 2)
         return 0;
+    if (gc->young[0].length + gc->young[1].length >= HD_YOUNG_MAX)
+        return HD_ELIMIT;
     uint64_t capacity = list->capacity ? (uint64_t)list->capacity * 2 : 1024;
     while (capacity < young_needed(gc, generation))
         capacity *= 2;
@@ -107,14 +109,24 @@ int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation)
     return 0;
 }
 
+/* A newborn is young; where there is no room for it among the young, it is old at once. */
+static void track(struct hd_gc *gc, uint32_t index)
+{
+    gc->table->state[index] = HD_STATE_TRACKED;
+    gc->tracked_count[0]++;
+    gc->counts[0]++;
+    if (gc->young_pause == 0 && hd_gc_young_reserve(gc, 0) == 0) {
+        gc->young[0].indices[gc->young[0].length++] = index;
+        return;
+    }
+    /* To look for room costs a pass over the young: not for each birth anew. */
+    gc->young_pause = gc->young_pause ? gc->young_pause - 1 : HD_YOUNG_MAX / 4;
+    hd_gc_make_old(gc, index);
+}
+
 int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *out)
 {
     const struct hd_type_ops *ops = gc->types[type];
-    if (ops->tracked) {
-        int error = hd_gc_young_reserve(gc, 0);
-        if (error)
-            return error;
-    }
     void *payload = hd_alloc_get(gc->alloc, payload_bytes);
     if (!payload)
         return HD_ENOMEM;
@@ -133,12 +145,8 @@ int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *o
             hd_table_bit_set(gc->table->done, index);
         }
     }
-    if (ops->tracked) {
-        gc->table->state[index] = HD_STATE_TRACKED;
-        gc->tracked_count[0]++;
-        gc->counts[0]++;
-        gc->young[0].indices[gc->young[0].length++] = index;
-    }
+    if (ops->tracked)
+        track(gc, index);
     *out = hd_value_ref(index, !ops->inner);
     return 0;
 }
@@ -181,7 +189,8 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
     if (state & HD_STATE_WATCHED)
         hd_gc_watch_hit(gc, index);
     /* Part of what the full collection found, although the count told of it first. */
-    if (gc->phase == HD_PHASE_CLEAR && !(state & HD_STATE_CONDEMNED) && !hd_table_bit(table->mark, index))
+    if (gc->phase == HD_PHASE_CLEAR && !(state & HD_STATE_CONDEMNED) && !hd_table_bit(table->mark, index) &&
+        !(gc->dry_run && index < gc->clear_next)) /* a dry run has counted it then */
         gc->current.unreachable_count[state & HD_STATE_TRACKED ? state & HD_STATE_GENERATION : 0]++;
     hd_gc_untrack(gc, index);
     table->state[index] |= HD_STATE_DYING;

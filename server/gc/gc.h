@@ -139,8 +139,8 @@ enum hd_compact_phase {
 struct hd_compaction {
     enum hd_compact_phase phase;
     uint32_t next;         /* entry to look at */
-    bool failed;           /* no memory to move into */
-    uint64_t mapped_bytes; /* of objects, when the round began */
+    unsigned failed_count; /* blocks of this round that there was no memory to move into */
+    uint64_t arena_count;  /* when the round began */
     unsigned round_count;
     uint64_t moved_count;      /* blocks, ever */
     uint64_t moved_bytes;      /* ever */
@@ -153,6 +153,12 @@ struct hd_young_list {
     uint32_t length;
     uint32_t capacity;
 };
+
+/*
+ * So many are young at most: a collection of them is one pause. Whoever is born
+ * when there are more (collections are off, say) is old at once.
+ */
+#define HD_YOUNG_MAX 65536u
 
 /* A place within an object's references, kept between slices. */
 struct hd_gc_cursor {
@@ -179,6 +185,7 @@ struct hd_gc {
      */
     uint64_t counts[HD_GENERATIONS];
     struct hd_young_list young[2];
+    uint32_t young_pause; /* births to come that are old at once, since there was no room */
     uint64_t tracked_count[HD_GENERATIONS + 1]; /* by generation; the last: frozen */
     uint64_t long_lived_pending;                /* became old since the last full collection */
     uint64_t long_lived_total;                  /* were old after it */
@@ -209,6 +216,7 @@ struct hd_gc {
     struct hd_gc_cursor clear_cursor;
     struct hd_collection current;
     struct hd_collection last; /* the full collection that ended last */
+    struct hd_collection last_dry_run;
     uint64_t full_ended_count;
     bool dry_run; /* the one under way only counts what it would free */
     uint64_t dry_run_ended_count;

@@ -9,7 +9,7 @@
  * may be the list itself), each once, and marks them as candidates.
  */
 uint32_t hd_gc_young_gather(struct hd_gc *gc, const struct hd_young_list *list, unsigned generation, uint32_t *out);
-/* Makes room for one more in a list of the young. */
+/* Makes room for one more in a list of the young. HD_ENOMEM; HD_ELIMIT: there are HD_YOUNG_MAX. */
 int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation) HD_MUST_USE;
 
 /* Gives up an object's references from the cursor on, about `units` of them; returns how many. */

@@ -23,6 +23,8 @@
 
 /* A container with more references than this becomes old unexamined, so that a pause stays short. */
 #define LARGE_REFERENCES 4096
+/* And so do those that come when so many references have been counted. */
+#define ALL_REFERENCES (2 * HD_YOUNG_MAX)
 
 struct young_set {
     uint32_t *members; /* candidates first; later survivors first, garbage behind */
@@ -148,18 +150,21 @@ static void promote(struct hd_gc *gc, uint32_t index, unsigned oldest)
     hd_gc_make_old(gc, index);
 }
 
-/* Large containers leave the set before anything is subtracted. */
+/* Large containers, and what is too much, leave the set before anything is subtracted. */
 static void exclude_large(struct hd_gc *gc, struct young_set *set)
 {
     uint32_t kept = 0;
+    size_t sum = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         uint32_t index = set->members[i];
         struct hd_refs refs;
         hd_gc_refs(gc, index, &refs);
-        if (reference_count(&refs) > LARGE_REFERENCES) {
+        size_t count = reference_count(&refs);
+        if (count > LARGE_REFERENCES || sum + count > ALL_REFERENCES) {
             gc->table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
             hd_gc_make_old(gc, index);
         } else {
+            sum += count;
             set->members[kept++] = index;
         }
     }
@@ -184,6 +189,7 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
         middle->length = 0;
     }
     nursery->length = 0;
+    gc->young_pause = 0;
     exclude_large(gc, &set);
     subtract(gc, &set, generation);
     keep_reachable(gc, &set, generation, set.members + set.count);

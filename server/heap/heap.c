@@ -6,6 +6,8 @@
 #define RELIEVE_UNITS 4096
 /* Work for each object made: marking takes about four units an object, so 32 end it within an eighth of growth. */
 #define UNITS_PER_BIRTH 32
+/* What one settle does at most: well below a quarter of a millisecond. */
+#define SETTLE_MAX_UNITS 8192
 /* A unit's worth of unmapping. */
 #define RELEASE_BYTES_PER_UNIT 256
 /* Fragmentation is looked at again when so many objects were freed. */
@@ -131,7 +133,7 @@ static bool is_fragmented(const struct hd_heap *heap)
     struct hd_alloc_stats stats;
     hd_alloc_stats(heap->alloc, &stats);
     uint64_t arena_bytes = stats.mapped_bytes - stats.large_bytes - stats.retired_bytes;
-    return arena_bytes > COMPACT_MIN_BYTES && stats.live_bytes - stats.large_bytes < arena_bytes / 2;
+    return arena_bytes > COMPACT_MIN_BYTES && stats.arena_live_bytes < arena_bytes / 2;
 }
 
 /* Freeing leaves holes. When the dead are gone and more than half is holes, move together what is left. */
@@ -153,9 +155,13 @@ static uint64_t settle_slice(struct hd_heap *heap)
 {
     uint64_t born = heap->gc.created_count - heap->settled_created_count;
     heap->settled_created_count = heap->gc.created_count;
-    uint64_t units = heap->settle_units + born * UNITS_PER_BIRTH;
+    heap->settle_debt += born * UNITS_PER_BIRTH;
+    /* A request that made a million is followed by one slice as any other; the rest is spread over the next. */
+    uint64_t part = heap->settle_debt < SETTLE_MAX_UNITS ? heap->settle_debt : SETTLE_MAX_UNITS;
+    heap->settle_debt -= part;
+    uint64_t units = heap->settle_units + part;
     if (heap->budget.limit_bytes - heap->budget.used_bytes < heap->budget.limit_bytes / 4)
-        units *= 4;
+        units += SETTLE_MAX_UNITS / 2;
     return units;
 }
 
@@ -164,8 +170,10 @@ bool hd_heap_settle(struct hd_heap *heap)
     hd_gc_poll(&heap->gc);
     poll_compaction(heap);
     uint64_t units = settle_slice(heap);
-    if (!hd_heap_has_work(heap))
+    if (!hd_heap_has_work(heap)) {
+        heap->settle_debt = 0; /* it was about what is under way */
         return false;
+    }
     return hd_heap_step(heap, units);
 }
 
@@ -179,19 +187,30 @@ int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_c
         collect->done = true;
         return 0;
     }
-    /* What became garbage after a collection began is only found by the next one. */
-    bool under_way = heap->gc.phase != HD_PHASE_IDLE && !heap->gc.dry_run;
-    collect->wait_for = heap->gc.full_ended_count + (under_way ? 2 : 1);
-    hd_gc_full_start(&heap->gc, false);
     return 0;
+}
+
+/* What counting frees is not for the collector to find; then the young; then the old. */
+static bool begin_full(struct hd_heap *heap, struct hd_collect *collect, uint64_t units)
+{
+    struct hd_gc *gc = &heap->gc;
+    if (hd_gc_reap(gc, units))
+        return false;
+    /* Old garbage that only young garbage refers to would be kept for the next time. */
+    if (!collect->dry_run)
+        hd_gc_collect_young(gc, 1, &collect->young);
+    /* What became garbage after a collection began is only found by the next one. */
+    bool under_way = gc->phase != HD_PHASE_IDLE && gc->dry_run == collect->dry_run;
+    collect->wait_for = (collect->dry_run ? gc->dry_run_ended_count : gc->full_ended_count) + (under_way ? 2 : 1);
+    hd_gc_full_start(gc, collect->dry_run);
+    collect->begun = true;
+    return true;
 }
 
 void hd_heap_dry_run_begin(struct hd_heap *heap, struct hd_collect *collect)
 {
-    bool under_way = heap->gc.phase != HD_PHASE_IDLE && heap->gc.dry_run;
+    (void)heap;
     *collect = (struct hd_collect){.generation = 2, .dry_run = true};
-    collect->wait_for = heap->gc.dry_run_ended_count + (under_way ? 2 : 1);
-    hd_gc_full_start(&heap->gc, true);
 }
 
 static bool has_ended(const struct hd_gc *gc, const struct hd_collect *collect)
@@ -204,6 +223,8 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
     struct hd_gc *gc = &heap->gc;
     if (collect->done)
         return false;
+    if (!collect->begun && !begin_full(heap, collect, units))
+        return true;
     if (!has_ended(gc, collect)) {
         hd_gc_full_start(gc, collect->dry_run);
         hd_gc_full_step(gc, units);
@@ -211,8 +232,13 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
             return true;
     }
     /* It may have been driven to its end by hd_heap_step. */
-    if (!collect->ended)
-        collect->result = gc->last;
+    if (!collect->ended) {
+        collect->result = collect->dry_run ? gc->last_dry_run : gc->last;
+        for (unsigned i = 0; i < HD_GENERATIONS; i++) {
+            collect->result.unreachable_count[i] += collect->young.unreachable_count[i];
+            collect->result.examined_count[i] += collect->young.examined_count[i];
+        }
+    }
     collect->ended = true;
     /* Found is not freed yet. */
     if (hd_gc_reap(gc, units))
@@ -250,6 +276,9 @@ void hd_heap_compact_begin(struct hd_heap *heap)
 
 void hd_heap_compact(struct hd_heap *heap)
 {
+    /* One that is under way chose its arenas before what has been freed since. */
+    while (hd_gc_compact_step(&heap->gc, RELIEVE_UNITS))
+        ;
     hd_gc_compact_start(&heap->gc);
     while (hd_gc_compact_step(&heap->gc, RELIEVE_UNITS))
         ;
@@ -266,7 +295,8 @@ bool hd_heap_relieve(struct hd_heap *heap)
         ;
     if (hd_heap_collect(heap, 2, &ignored) != 0)
         return false;
-    if (is_fragmented(heap))
+    /* What is being emptied is no room for others, so a compaction under way is finished too. */
+    if (is_fragmented(heap) || heap->gc.compaction.phase != HD_COMPACT_IDLE)
         hd_heap_compact(heap);
     hd_alloc_trim(heap->alloc);
     /* Objects that were freed within arenas that stay are room as well. */

@@ -51,6 +51,7 @@ struct hd_heap {
     uint64_t settle_units;
     uint64_t names_epoch;           /* raised whenever a global name is bound: who waits for one looks again */
     uint64_t settled_created_count; /* gc.created_count at the last settle */
+    uint64_t settle_debt;           /* units that births asked for and that were not done yet */
     uint64_t compact_checked_at;    /* gc.freed_count when fragmentation was looked at last */
     uint64_t collect_requests;      /* collections begun because memory ran short */
 };
@@ -115,8 +116,10 @@ bool hd_heap_has_work(const struct hd_heap *heap);
 struct hd_collect {
     unsigned generation;
     bool dry_run;
-    uint64_t wait_for; /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
-    bool ended; /* result is there; what was found may still have to be freed */
+    uint64_t wait_for;          /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
+    bool begun;
+    struct hd_collection young; /* what a full one found among the young before it began */
+    bool ended;                 /* result is there; what was found may still have to be freed */
     bool done;
     struct hd_collection result;
 };

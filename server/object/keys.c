@@ -130,6 +130,13 @@ static int hash_simple(const struct hd_objects *objects, hd_value value, uint64_
     }
 }
 
+/*
+ * Elements of nested tuples that are looked at for one key. A tuple that holds
+ * another one twice, which holds a third one twice and so on, is small and has
+ * no end.
+ */
+#define ELEMENTS_MAX ((uint32_t)1 << 20)
+
 /* One tuple that is being gone through, and what was computed of it. */
 struct tuple_frame {
     hd_value tuple;
@@ -188,9 +195,14 @@ static uint64_t combine(const struct hd_objects *objects, uint64_t hash, uint64_
 static int hash_tuple(struct hd_objects *objects, hd_value tuple, uint64_t *out)
 {
     struct tuple_stack stack;
+    uint32_t left = ELEMENTS_MAX;
     stack_init(&stack, objects->allocator);
     int error = stack_push(&stack, (struct tuple_frame){.tuple = tuple});
     while (!error) {
+        if (left-- == 0) {
+            error = HD_ETOO_LARGE;
+            break;
+        }
         struct tuple_frame *frame = &stack.frames[stack.depth - 1];
         if (frame->position == hd_tuple_length(objects, frame->tuple)) {
             uint64_t hash = combine(objects, frame->hash, frame->position);
@@ -297,8 +309,13 @@ static int tuples_equal(struct hd_objects *objects, hd_value left, hd_value righ
     struct tuple_stack stack;
     stack_init(&stack, objects->allocator);
     bool equal = hd_tuple_length(objects, left) == hd_tuple_length(objects, right);
+    uint32_t budget = ELEMENTS_MAX;
     int error = stack_push(&stack, (struct tuple_frame){.tuple = left, .other = right});
     while (!error && equal && stack.depth) {
+        if (budget-- == 0) {
+            error = HD_ETOO_LARGE;
+            break;
+        }
         struct tuple_frame *frame = &stack.frames[stack.depth - 1];
         if (frame->position == hd_tuple_length(objects, frame->tuple)) {
             stack.depth--;

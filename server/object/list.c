@@ -218,6 +218,9 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
         hd_gc_shade_words(gc, items, position);
         memmove(items + 1, items, position * sizeof *items);
         list->head++;
+        /* Those behind have come one place nearer to the start: a marker among them would leave one out. */
+        if (gc->mark_cursor.index == hd_value_index(value) && gc->mark_cursor.offset > position)
+            gc->mark_cursor.offset--;
     } else {
         hd_gc_shade_words(gc, items + position + 1, behind);
         memmove(items + position, items + position + 1, behind * sizeof *items);

@@ -134,9 +134,9 @@ struct hd_key hd_key_of(hd_value value);
 struct hd_key hd_key_of_bytes(enum hd_tag tag, const uint8_t *bytes, size_t size);
 /* The key as a value of its own; str keys that were met lately are shared. HD_ENOMEM. */
 int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *out) HD_MUST_USE;
-/* HD_EUNHASHABLE, HD_ENOMEM (deep tuples). */
+/* HD_EUNHASHABLE, HD_ENOMEM (deep tuples), HD_ETOO_LARGE (tuples of more than a million elements, nested ones included). */
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key) HD_MUST_USE;
-/* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM. */
+/* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM, HD_ETOO_LARGE. */
 int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out) HD_MUST_USE;
 
 /* ---- containers ----------------------------------------------------------- */

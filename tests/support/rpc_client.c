@@ -173,24 +173,28 @@ static size_t give(struct rpc_client *client)
     return 0;
 }
 
-bool rpc_pump(struct rpc_client *client)
+/* One turn: input as long as it is wanted, then output. */
+static bool pump_once(struct rpc_client *client)
 {
     bool moved = false;
-    while (hd_buffer_readable(&client->input) && hd_rpc_connection_wants_input(client->connection)) {
+    if (hd_buffer_readable(&client->input) && hd_rpc_connection_wants_input(client->connection)) {
         size_t taken = give(client);
         hd_buffer_consume(&client->input, taken);
-        moved = moved || taken;
-        if (!client->deaf)
-            rpc_take_output(client, SIZE_MAX);
-        if (!taken)
-            break;
+        moved = taken > 0;
     }
     size_t there;
     (void)hd_rpc_output(client->connection, &there);
-    if (!client->deaf && there) {
-        rpc_take_output(client, SIZE_MAX);
+    if (client->deaf || there == 0)
+        return moved;
+    rpc_take_output(client, SIZE_MAX);
+    return true;
+}
+
+bool rpc_pump(struct rpc_client *client)
+{
+    bool moved = false;
+    while (pump_once(client))
         moved = true;
-    }
     return moved;
 }
 

@@ -44,7 +44,7 @@ struct loop {
     uint64_t units;
     uint64_t request_count;
     struct bench_histogram slices;
-    struct moment longest[2]; /* before and after the longest of them */
+    struct moment longest[2];        /* before and after the longest of them */
     struct bench_histogram requests; /* their own time: for the dict alone */
 };
 

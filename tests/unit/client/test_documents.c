@@ -1,6 +1,7 @@
 /* Literals, documents in parts, and exports. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/lib/literal.h"
 #include "client/lib/wire.h"
@@ -463,6 +464,90 @@ static void an_export_is_one_walk(void **state)
     fake_stop(&fake);
 }
 
+/* A frame with a body of random bytes. */
+static void write_random(struct fake *fake, const struct fake_request *request, uint8_t flags)
+{
+    unsigned *seed = fake->context;
+    uint8_t bytes[HD_FRAME_HEADER_BYTES + 64];
+    size_t body_bytes = (size_t)rand_r(seed) % 64;
+    struct hd_frame frame = request->frame;
+    frame.body_bytes = (uint32_t)body_bytes;
+    frame.flags = flags;
+    hd_frame_write(bytes, &frame);
+    /* Small bytes are likelier to be tags and lengths that make some sense. */
+    for (size_t i = 0; i < body_bytes; i++)
+        bytes[HD_FRAME_HEADER_BYTES + i] = (uint8_t)(rand_r(seed) % (rand_r(seed) % 2 ? 16 : 256));
+    fake_write(fake, bytes, HD_FRAME_HEADER_BYTES + body_bytes);
+}
+
+static void random_script(struct fake *fake)
+{
+    unsigned *seed = fake->context;
+    struct fake_request request;
+    while (fake_read(fake, &request) == 0) {
+        if (rand_r(seed) % 4 == 0)
+            write_random(fake, &request, HD_FRAME_MORE);
+        write_random(fake, &request, rand_r(seed) % 4 ? 0 : HD_FRAME_ERROR);
+        fake_request_fini(&request);
+    }
+    fake_request_fini(&request);
+}
+
+static int ask_something(struct heapd_connection *heap, unsigned which)
+{
+    struct heapd_result result = {0};
+    struct heapd_value value = {0};
+    struct heapd_export *reader;
+    struct heapd_node node;
+    struct heapd_error error;
+    int code = 0;
+    switch (which % 6) {
+    case 0:
+        code = heapd_stats(heap, &result, &error);
+        break;
+    case 1:
+        code = heapd_list_sessions(heap, &result, &error);
+        break;
+    case 2:
+        code = heapd_list_names(heap, 0, heapd_text(""), 0, 0, &result, &error);
+        break;
+    case 3:
+        code = heapd_inspect(heap, 5, &result, &error);
+        break;
+    case 4:
+        code = heapd_lookup(heap, 0, heapd_text("x"), HEAPD_ANY, 0, &value, &error);
+        break;
+    default:
+        code = heapd_export_open(heap, 5, 0, &reader, &error);
+        if (code == 0) {
+            while ((code = heapd_export_next(reader, &node, &error)) == 1)
+                ;
+            heapd_export_close(reader);
+        }
+    }
+    heapd_result_clear(&result);
+    heapd_value_clear(&value);
+    return code;
+}
+
+static void random_replies_do_no_harm(void **state)
+{
+    (void)state;
+    const char *given = getenv("HEAPD_TEST_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    (void)printf("HEAPD_TEST_SEED=%u\n", seed);
+    unsigned failed = 0;
+    for (unsigned round = 0; round < 600; round++) {
+        unsigned script_seed = seed + round;
+        struct fake fake;
+        fake_start(&fake, random_script, &script_seed);
+        for (int i = 0; i < 20 && heapd_connection_state(fake.client, NULL) == 0; i++)
+            failed += ask_something(fake.client, round) < 0;
+        fake_stop(&fake);
+    }
+    assert_true(failed > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_document_in_parts_is_the_same_document),
         cmocka_unit_test(a_document_that_fails_leaves_nothing_held),
         cmocka_unit_test(an_export_is_one_walk),
+        cmocka_unit_test(random_replies_do_no_harm),
     };
     return cmocka_run_group_tests_name("client documents", tests, NULL, NULL);
 }

@@ -185,28 +185,19 @@ static void large_requests_do_not_block_each_other(void **state)
     fake_stop(&fake);
 }
 
-/* Answers the lookup only when all that the other threads send has come: nobody may wait for the lookup to send. */
+/* Answers nothing until the requests of all threads have come: nobody may wait for a reply in order to send. */
 static void holding_script(struct fake *fake)
 {
-    struct fake_request lookup = {0};
-    int appends = 0;
-    while (appends < THREADS || !lookup.body) {
-        struct fake_request request;
-        if (fake_read(fake, &request)) {
-            fake_request_fini(&request);
-            break;
-        }
-        if (request.frame.method == HEAPD_METHOD_LOOKUP) {
-            lookup = request;
-            continue;
-        }
-        appends++;
-        fake_reply_empty(fake, &request);
-        fake_request_fini(&request);
+    struct fake_request requests[THREADS + 1];
+    for (int i = 0; i <= THREADS; i++)
+        FAKE_CHECK(fake, fake_read(fake, &requests[i]) == 0);
+    for (int i = 0; i <= THREADS; i++) {
+        if (requests[i].frame.method == HEAPD_METHOD_LOOKUP)
+            fake_reply_error(fake, &requests[i], HD_EDEADLINE, "the time to wait is over", 0);
+        else
+            fake_reply_empty(fake, &requests[i]);
+        fake_request_fini(&requests[i]);
     }
-    if (lookup.body)
-        fake_reply_error(fake, &lookup, HD_EDEADLINE, "the time to wait is over", 0);
-    fake_request_fini(&lookup);
     fake_serve_end(fake);
 }
 

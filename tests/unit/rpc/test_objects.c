@@ -68,8 +68,8 @@ static void bad_literals_are_told_apart(void **state)
     add_node(&builder, HD_KIND_HANDLE, HANDLE(77, 1));
     expect_error(a, send_create(a, built(&builder), HANDLE(1, 8)), HD_EHANDLE_UNKNOWN, "slot 77");
     hd_literal_writer_reset(&builder.writer);
-    for (uint32_t i = 0; i < HD_LITERAL_MAX_DEPTH + 1; i++)
-        add_node(&builder, HD_KIND_LIST, i < HD_LITERAL_MAX_DEPTH);
+    for (uint32_t i = 0; i < HD_LITERAL_MAX_DEPTH + 2; i++)
+        add_node(&builder, HD_KIND_LIST, i < HD_LITERAL_MAX_DEPTH + 1);
     expect_error(a, send_create(a, built(&builder), HANDLE(1, 9)), HD_EDEPTH, "deeper than 10000");
     hd_literal_writer_reset(&builder.writer);
     expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(2, 1)), HANDLE(2, 1), HEAPD__V1__TYPE__TYPE_LIST);
