@@ -119,12 +119,16 @@ bool hd_heap_has_work(const struct hd_heap *heap)
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
     hd_alloc_release(heap->alloc, units * RELEASE_BYTES_PER_UNIT);
-    /* Freeing first: it gives memory back, and what it frees need not be traced. */
-    hd_gc_reap(&heap->gc, units / 2);
+    uint64_t left = units;
+    if (heap->gc.dead_head || heap->gc.dead_cursor.index) {
+        /* Freeing first: it gives memory back, and what it frees need not be traced. */
+        left = units / 2;
+        hd_gc_reap(&heap->gc, units - left);
+    }
     if (heap->gc.phase != HD_PHASE_IDLE)
-        hd_gc_full_step(&heap->gc, units - units / 2);
+        hd_gc_full_step(&heap->gc, left);
     else
-        hd_gc_compact_step(&heap->gc, units - units / 2);
+        hd_gc_compact_step(&heap->gc, left);
     return hd_heap_has_work(heap);
 }
 

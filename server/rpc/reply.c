@@ -1,4 +1,5 @@
 /* Replies, packed straight into the connection's output. */
+#include <assert.h>
 #include <heapd/v1/value.pb-c.h>
 #include <string.h>
 
@@ -32,8 +33,8 @@ static uint8_t *begin_small(struct hd_call *call)
 {
     uint8_t *body = NULL;
     int error = hd_reply_begin(call, HD_SMALL_REPLY_BYTES, &body);
-    (void)error;
-    return body;
+    assert(!error);
+    return error ? NULL : body;
 }
 
 void hd_reply_empty(struct hd_call *call)
@@ -119,11 +120,18 @@ static bool plain_size(const struct hd_objects *objects, const hd_value *value, 
     }
 }
 
-/* A large int is written behind its message and packed from there. */
-static size_t room_for(hd_value value, const struct hd_objects *objects, size_t bytes)
+/* What was made room for before the request ran does for most values. */
+static bool is_small(size_t bytes)
 {
-    bool is_int = hd_kind_of(objects, value) == HD_IS_INT;
-    return HD_SMALL_REPLY_BYTES + bytes + (is_int ? bytes : 0);
+    return bytes < HD_SMALL_REPLY_BYTES / 4;
+}
+
+/* An int's bytes are written at the end of the room and packed from there. */
+static size_t room_for(const struct hd_objects *objects, hd_value value, size_t bytes)
+{
+    if (is_small(bytes))
+        return HD_SMALL_REPLY_BYTES;
+    return HD_SMALL_REPLY_BYTES + bytes + (hd_kind_of(objects, value) == HD_IS_INT ? bytes : 0);
 }
 
 int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
@@ -137,10 +145,10 @@ int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
         return plain ? hd_fail(call, HD_ENOT_PLAIN, "a %s was asked for as an object, with no slot", kind)
                      : hd_fail(call, HD_ENOT_PLAIN, "the result is %s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
     }
-    if (bytes < HD_SMALL_REPLY_BYTES / 4)
-        return 0; /* there is room already */
+    if (is_small(bytes))
+        return 0;
     uint8_t *body;
-    return hd_reply_begin(call, room_for(value, call->objects, bytes), &body);
+    return hd_reply_begin(call, room_for(call->objects, value, bytes), &body);
 }
 
 /* An int of any size; `to` is memory for its bytes. */
@@ -209,8 +217,11 @@ void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
     }
     Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
     uint8_t *to;
-    if (hd_reply_begin(call, room_for(value, call->objects, bytes), &to) == 0) {
-        set_plain(call->objects, &value, &body, to + HD_SMALL_REPLY_BYTES + bytes);
+    size_t room = room_for(call->objects, value, bytes);
+    int error = hd_reply_begin(call, room, &to);
+    assert(!error); /* prepared */
+    if (!error) {
+        set_plain(call->objects, &value, &body, to + room - bytes);
         hd_reply_end(call, protobuf_c_message_pack(&body.base, to), 0);
     }
     hd_gc_release(&call->heap->gc, value);

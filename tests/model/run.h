@@ -56,5 +56,7 @@ void run_operation(struct run *run);
 /* The operations on the collector and on walks (work.c). */
 void run_work(struct run *run);
 void run_end_walk(struct run *run);
+/* A collection in one go; after one of generation 2 the numbers must be the model's. */
+void run_collect(struct run *run, unsigned generation);
 
 #endif

@@ -1,9 +1,20 @@
 /* What happens between requests: collections, freeing, compaction, walks; all in steps of any size. */
 #include "run.h"
 
-static void collect(struct run *run, unsigned generation)
+/* What is frozen is not collected, garbage or not. */
+static void unfreeze(struct run *run)
+{
+    run->freeze_next = 0;
+    while (hd_heap_freeze_step(run->heap, false, &run->freeze_next, 1000))
+        ;
+    run->freeze_next = 0;
+}
+
+void run_collect(struct run *run, unsigned generation)
 {
     struct hd_collection found;
+    if (generation == 2)
+        unfreeze(run);
     MODEL_ASSERT(hd_heap_collect(run->heap, generation, &found) == 0);
     run->collection_count++;
     if (generation < 2)
@@ -88,9 +99,9 @@ void run_work(struct run *run)
     else if (what < 34)
         hd_heap_step(run->heap, 2 + run_below(run, what & 1 ? 30 : 600));
     else if (what < 38)
-        collect(run, run_below(run, 2));
+        run_collect(run, run_below(run, 2));
     else if (what == 38)
-        collect(run, 2);
+        run_collect(run, 2);
     else if (what == 39)
         hd_gc_full_start(run->gc, false);
     else if (what == 40)
