@@ -27,7 +27,7 @@ struct numbered {
     hd_value value; /* own; HD_ABSENT while it is open */
 };
 
-struct builder {
+struct hd_builder {
     struct hd_objects *objects;
     const struct hd_build *build;
     struct hd_literal_reader reader;
@@ -42,10 +42,16 @@ struct builder {
     size_t done_count;
     size_t done_capacity;
     bool keys_in_done; /* top-level nodes alternate between key and value */
+    hd_value into;     /* HD_ABSENT: a value is made; own, if it goes on in slices */
+    /* Of a builder that goes on in slices: the values of all handles, in their order, and its being a root. */
+    hd_value *handles; /* own */
+    size_t handle_count;
+    size_t handle_next;
+    struct hd_root_source roots;
 };
 
 /* Makes room for one more of `bytes` each. */
-static int grow(struct builder *builder, void **array, size_t *capacity, size_t bytes)
+static int grow(struct hd_builder *builder, void **array, size_t *capacity, size_t bytes)
 {
     size_t more = *capacity ? *capacity * 2 : 16;
     void *grown = hd_allocator_resize(builder->objects->allocator, *array, *capacity * bytes, more * bytes);
@@ -56,14 +62,14 @@ static int grow(struct builder *builder, void **array, size_t *capacity, size_t 
     return 0;
 }
 
-static void release_key(struct builder *builder, struct frame *frame)
+static void release_key(struct hd_builder *builder, struct frame *frame)
 {
     if (frame->has_key)
         hd_gc_release(builder->objects->gc, frame->key.value);
     frame->has_key = false;
 }
 
-static void builder_fini(struct builder *builder)
+static void builder_fini(struct hd_builder *builder)
 {
     struct hd_gc *gc = builder->objects->gc;
     const struct hd_allocator *allocator = builder->objects->allocator;
@@ -75,6 +81,9 @@ static void builder_fini(struct builder *builder)
         hd_gc_release(gc, builder->numbered[i].value);
     for (size_t i = 0; i < builder->done_count; i++)
         hd_gc_release(gc, builder->done[i]);
+    for (size_t i = 0; i < builder->handle_count; i++)
+        hd_gc_release(gc, builder->handles[i]);
+    hd_allocator_free(allocator, builder->handles, builder->handle_count * sizeof *builder->handles);
     hd_allocator_free(allocator, builder->frames, builder->frame_capacity * sizeof *builder->frames);
     hd_allocator_free(allocator, builder->numbered, builder->numbered_capacity * sizeof *builder->numbered);
     hd_allocator_free(allocator, builder->done, builder->done_capacity * sizeof *builder->done);
@@ -82,13 +91,13 @@ static void builder_fini(struct builder *builder)
 
 /* ---- completing ----------------------------------------------------------- */
 
-static void remember(struct builder *builder, uint64_t number, hd_value container)
+static void remember(struct hd_builder *builder, uint64_t number, hd_value container)
 {
     if (builder->numbering)
         builder->numbered[number].value = hd_gc_retain(builder->objects->gc, container);
 }
 
-static int append_done(struct builder *builder, hd_value value)
+static int append_done(struct hd_builder *builder, hd_value value)
 {
     if (builder->done_count == builder->done_capacity) {
         int error = grow(builder, (void **)&builder->done, &builder->done_capacity, sizeof *builder->done);
@@ -100,7 +109,7 @@ static int append_done(struct builder *builder, hd_value value)
 }
 
 /* The class of an instance that is being built. */
-static int begin_instance(struct builder *builder, struct frame *frame, hd_value class_value)
+static int begin_instance(struct hd_builder *builder, struct frame *frame, hd_value class_value)
 {
     int error = hd_instance_new(builder->objects, class_value, &frame->container);
     if (!error)
@@ -109,7 +118,7 @@ static int begin_instance(struct builder *builder, struct frame *frame, hd_value
 }
 
 /* Puts a complete value (steal, only on success) into a frame. */
-static int put(struct builder *builder, struct frame *frame, hd_value value)
+static int put(struct hd_builder *builder, struct frame *frame, hd_value value)
 {
     struct hd_objects *objects = builder->objects;
     struct hd_key key;
@@ -145,7 +154,7 @@ static int put(struct builder *builder, struct frame *frame, hd_value value)
 }
 
 /* A complete value (steal) goes where it belongs, and so do the containers that it completes. */
-static int deliver(struct builder *builder, hd_value value)
+static int deliver(struct hd_builder *builder, hd_value value)
 {
     while (builder->depth) {
         struct frame *frame = &builder->frames[builder->depth - 1];
@@ -154,6 +163,8 @@ static int deliver(struct builder *builder, hd_value value)
             hd_gc_release(builder->objects->gc, value);
             return error;
         }
+        /* It leaves the builder, a root, for an object that a collection may have followed already: R4. */
+        hd_gc_shade(builder->objects->gc, value);
         if (--frame->left)
             return 0;
         value = frame->container;
@@ -169,7 +180,7 @@ static int deliver(struct builder *builder, hd_value value)
 /* ---- reading -------------------------------------------------------------- */
 
 /* Is the next node a key that need not be an object yet? */
-static struct frame *waits_for_key(struct builder *builder)
+static struct frame *waits_for_key(struct hd_builder *builder)
 {
     if (!builder->depth)
         return NULL;
@@ -178,7 +189,7 @@ static struct frame *waits_for_key(struct builder *builder)
     return keyed && frame->container != HD_ABSENT && !frame->has_key ? frame : NULL;
 }
 
-static int read_str(struct builder *builder, const struct hd_node *node)
+static int read_str(struct hd_builder *builder, const struct hd_node *node)
 {
     const uint8_t *bytes = node->bytes.data;
     size_t size = node->bytes.size;
@@ -206,7 +217,7 @@ static int read_str(struct builder *builder, const struct hd_node *node)
     return error ? error : deliver(builder, value);
 }
 
-static int number_container(struct builder *builder, uint64_t *out)
+static int number_container(struct hd_builder *builder, uint64_t *out)
 {
     if (builder->numbering) {
         if (builder->container_count == builder->numbered_capacity) {
@@ -242,7 +253,7 @@ static int new_container(struct hd_objects *objects, const struct hd_node *node,
     }
 }
 
-static int push_frame(struct builder *builder, struct frame frame)
+static int push_frame(struct hd_builder *builder, struct frame frame)
 {
     if (builder->depth == HD_LITERAL_MAX_DEPTH)
         return HD_EDEPTH;
@@ -257,7 +268,7 @@ static int push_frame(struct builder *builder, struct frame frame)
     return 0;
 }
 
-static int read_container(struct builder *builder, const struct hd_node *node)
+static int read_container(struct hd_builder *builder, const struct hd_node *node)
 {
     uint64_t number;
     int error = number_container(builder, &number);
@@ -283,7 +294,13 @@ static int read_container(struct builder *builder, const struct hd_node *node)
     return error;
 }
 
-static int read_reference(struct builder *builder, const struct hd_node *node)
+static int resolve(const struct hd_build *build, uint64_t handle, hd_value *out)
+{
+    const struct hd_resolver *resolver = &build->resolver;
+    return resolver->resolve ? resolver->resolve(resolver->context, handle, out) : HD_EHANDLE_UNKNOWN;
+}
+
+static int read_reference(struct hd_builder *builder, const struct hd_node *node)
 {
     hd_value value;
     if (node->kind == HD_KIND_SHARED) {
@@ -292,16 +309,17 @@ static int read_reference(struct builder *builder, const struct hd_node *node)
         value = builder->numbered[node->shared].value;
         if (value == HD_ABSENT)
             return HD_ECYCLE;
+    } else if (builder->handles) {
+        value = builder->handles[builder->handle_next++];
     } else {
-        const struct hd_resolver *resolver = &builder->build->resolver;
-        int error = resolver->resolve ? resolver->resolve(resolver->context, node->handle, &value) : HD_EHANDLE_UNKNOWN;
+        int error = resolve(builder->build, node->handle, &value);
         if (error)
             return error;
     }
     return deliver(builder, hd_gc_retain(builder->objects->gc, value));
 }
 
-static int read_node(struct builder *builder)
+static int read_node(struct hd_builder *builder)
 {
     struct hd_objects *objects = builder->objects;
     struct hd_node node;
@@ -340,7 +358,7 @@ static int read_node(struct builder *builder)
 }
 
 /* Hands out the containers that were asked for. */
-static int check_captures(const struct builder *builder)
+static int check_captures(const struct hd_builder *builder)
 {
     const struct hd_build *build = builder->build;
     for (size_t i = 0; i < build->capture_count; i++) {
@@ -350,60 +368,67 @@ static int check_captures(const struct builder *builder)
     return 0;
 }
 
-static void hand_out_captures(struct builder *builder)
+static void hand_out_captures(struct hd_builder *builder)
 {
     const struct hd_build *build = builder->build;
     for (size_t i = 0; i < build->capture_count; i++)
         build->captured[i] = hd_gc_retain(builder->objects->gc, builder->numbered[build->captures[i]].value);
 }
 
-static int read_all(struct builder *builder, struct hd_objects *objects, const struct hd_build *build)
+static void begin(struct hd_builder *builder, struct hd_objects *objects, const struct hd_build *build, hd_value into)
 {
     builder->objects = objects;
     builder->build = build;
+    builder->into = into;
+    builder->keys_in_done = into != HD_ABSENT && hd_kind_of(objects, into) == HD_IS_DICT;
     builder->numbering = build->capture_count > 0 || build->columns->shared_count > 0;
     hd_literal_reader_init(&builder->reader, build->columns);
-    int error = 0;
-    while (!error && hd_literal_reader_left(&builder->reader))
-        error = read_node(builder);
-    if (!error && builder->depth)
-        error = HD_EPROTOCOL; /* fewer nodes than the counts promise */
-    if (!error)
-        error = hd_literal_reader_end(&builder->reader);
-    return error ? error : check_captures(builder);
 }
 
-int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
+int hd_builder_step(struct hd_builder *builder, uint64_t units)
 {
-    struct builder builder = {0};
-    int error = read_all(&builder, objects, build);
-    if (!error && builder.done_count != 1)
-        error = HD_EPROTOCOL;
-    if (!error) {
-        hand_out_captures(&builder);
-        *out = builder.done[0];
-        builder.done_count = 0;
+    while (hd_literal_reader_left(&builder->reader)) {
+        if (units-- == 0)
+            return 0;
+        int error = read_node(builder);
+        if (error)
+            return error;
     }
-    builder_fini(&builder);
-    return error;
+    if (builder->depth)
+        return HD_EPROTOCOL; /* fewer nodes than the counts promise */
+    int error = hd_literal_reader_end(&builder->reader);
+    if (!error)
+        error = check_captures(builder);
+    return error ? error : 1;
+}
+
+static int finish_value(struct hd_builder *builder, hd_value *out)
+{
+    if (builder->done_count != 1)
+        return HD_EPROTOCOL;
+    hd_gc_shade(builder->objects->gc, builder->done[0]);
+    *out = builder->done[0];
+    builder->done_count = 0;
+    return 0;
 }
 
 /* ---- extending ------------------------------------------------------------ */
 
-static int extend_list(struct builder *builder, hd_value list)
+static int extend_list(struct hd_builder *builder, hd_value list)
 {
     if (builder->done_count > HD_ELEMENTS_MAX)
         return HD_ETOO_LARGE;
     int error = hd_list_reserve(builder->objects, list, (uint32_t)builder->done_count);
     for (size_t i = 0; !error && i < builder->done_count; i++) {
         error = hd_list_append(builder->objects, list, builder->done[i]);
+        hd_gc_shade(builder->objects->gc, builder->done[i]);
         builder->done[i] = HD_ABSENT;
     }
     return error;
 }
 
 /* Everything that can fail is done before the first change: hashing, and room for all entries. */
-static int extend_table(struct builder *builder, hd_value table, unsigned stride)
+static int extend_table(struct hd_builder *builder, hd_value table, unsigned stride)
 {
     struct hd_objects *objects = builder->objects;
     if (builder->done_count % stride)
@@ -424,6 +449,7 @@ static int extend_table(struct builder *builder, hd_value table, unsigned stride
             error = hd_set_add(objects, table, &key, &was_new);
         } else {
             error = hd_dict_set(objects, table, &key, builder->done[i + 1]);
+            hd_gc_shade(objects->gc, builder->done[i + 1]);
             if (!error)
                 builder->done[i + 1] = HD_ABSENT;
         }
@@ -431,19 +457,150 @@ static int extend_table(struct builder *builder, hd_value table, unsigned stride
     return error;
 }
 
-int hd_build_extend(struct hd_objects *objects, const struct hd_build *build, hd_value container)
+int hd_builder_finish(struct hd_builder *builder, hd_value *out)
 {
-    enum hd_kind_of_value kind = hd_kind_of(objects, container);
-    if (kind != HD_IS_LIST && kind != HD_IS_DICT && kind != HD_IS_SET)
-        return HD_ETYPE;
-    struct builder builder = {.keys_in_done = kind == HD_IS_DICT};
-    int error = read_all(&builder, objects, build);
-    if (!error && kind == HD_IS_LIST)
-        error = extend_list(&builder, container);
-    else if (!error)
-        error = extend_table(&builder, container, kind == HD_IS_DICT ? 2 : 1);
-    if (!error)
-        hand_out_captures(&builder);
+    int error;
+    hd_value value = HD_ABSENT;
+    if (builder->into == HD_ABSENT)
+        error = finish_value(builder, &value);
+    else if (hd_kind_of(builder->objects, builder->into) == HD_IS_LIST)
+        error = extend_list(builder, builder->into);
+    else
+        error = extend_table(builder, builder->into, builder->keys_in_done ? 2 : 1);
+    if (error)
+        return error;
+    hand_out_captures(builder);
+    *out = value;
+    return 0;
+}
+
+/* ---- at once -------------------------------------------------------------- */
+
+static int build_at_once(struct hd_objects *objects, const struct hd_build *build, hd_value into, hd_value *out)
+{
+    struct hd_builder builder = {0};
+    begin(&builder, objects, build, into);
+    int error = hd_builder_step(&builder, UINT64_MAX);
+    if (error == 1)
+        error = hd_builder_finish(&builder, out);
     builder_fini(&builder);
     return error;
+}
+
+int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
+{
+    return build_at_once(objects, build, HD_ABSENT, out);
+}
+
+static bool can_extend(const struct hd_objects *objects, hd_value container)
+{
+    enum hd_kind_of_value kind = hd_kind_of(objects, container);
+    return kind == HD_IS_LIST || kind == HD_IS_DICT || kind == HD_IS_SET;
+}
+
+int hd_build_extend(struct hd_objects *objects, const struct hd_build *build, hd_value container)
+{
+    hd_value none;
+    return can_extend(objects, container) ? build_at_once(objects, build, container, &none) : HD_ETYPE;
+}
+
+/* ---- in slices ------------------------------------------------------------ */
+
+/*
+ * One place after the other in all that the builder holds; false behind the last.
+ * What only grows comes first and the stack last, so that what a scan has not seen
+ * yet never moves in front of where it stands.
+ */
+static bool value_at(const struct hd_builder *builder, size_t position, hd_value *out)
+{
+    if (position == 0) {
+        *out = builder->into;
+        return true;
+    }
+    position--;
+    if (position < builder->handle_count) {
+        *out = builder->handles[position];
+        return true;
+    }
+    position -= builder->handle_count;
+    size_t numbered_count = builder->numbering ? (size_t)builder->container_count : 0;
+    if (position < numbered_count) {
+        *out = builder->numbered[position].value;
+        return true;
+    }
+    position -= numbered_count;
+    if (position < builder->done_count) {
+        *out = builder->done[position];
+        return true;
+    }
+    position -= builder->done_count;
+    if (position / 2 >= builder->depth)
+        return false;
+    const struct frame *frame = &builder->frames[position / 2];
+    *out = position % 2 == 0 ? frame->container : frame->has_key ? frame->key.value : HD_ABSENT;
+    return true;
+}
+
+static size_t scan(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
+{
+    const struct hd_builder *builder = (const void *)((const char *)source - offsetof(struct hd_builder, roots));
+    hd_value value;
+    for (size_t i = 0; i < max; i++, from++) {
+        if (!value_at(builder, from, &value))
+            return 0;
+        visitor->visit(visitor, value);
+    }
+    return from;
+}
+
+static int resolve_all(struct hd_builder *builder)
+{
+    const struct hd_columns *columns = builder->build->columns;
+    size_t bytes = columns->handle_count * sizeof *builder->handles;
+    if (bytes == 0)
+        return 0;
+    builder->handles = hd_allocator_new_zeroed(builder->objects->allocator, bytes);
+    if (!builder->handles)
+        return HD_ENOMEM;
+    builder->handle_count = columns->handle_count;
+    for (size_t i = 0; i < builder->handle_count; i++) {
+        hd_value value;
+        int error = resolve(builder->build, columns->handles[i], &value);
+        if (error)
+            return error;
+        builder->handles[i] = hd_gc_retain(builder->objects->gc, value);
+    }
+    return 0;
+}
+
+int hd_builder_new(struct hd_objects *objects, const struct hd_build *build, hd_value into, struct hd_builder **out)
+{
+    if (into != HD_ABSENT && !can_extend(objects, into))
+        return HD_ETYPE;
+    struct hd_builder *builder = hd_allocator_new_zeroed(objects->allocator, sizeof *builder);
+    if (!builder)
+        return HD_ENOMEM;
+    begin(builder, objects, build, into);
+    int error = resolve_all(builder);
+    if (error) {
+        builder_fini(builder);
+        hd_allocator_free(objects->allocator, builder, sizeof *builder);
+        return error;
+    }
+    hd_gc_retain(objects->gc, into);
+    builder->roots.scan = scan;
+    hd_gc_add_roots(objects->gc, &builder->roots);
+    *out = builder;
+    return 0;
+}
+
+void hd_builder_free(struct hd_builder *builder)
+{
+    if (!builder)
+        return;
+    struct hd_objects *objects = builder->objects;
+    hd_gc_release(objects->gc, builder->into);
+    builder_fini(builder);
+    hd_gc_remove_roots(objects->gc, &builder->roots);
+    hd_allocator_free(objects->allocator, builder, sizeof *builder);
 }

@@ -146,6 +146,15 @@ static void migrate(struct hd_objects *objects, struct hd_hash_table *table, uin
     }
 }
 
+/* At most so many slots will still come over from the old index. */
+static uint64_t still_to_migrate(const struct hd_hash_table *table)
+{
+    if (!table->old_slots)
+        return 0;
+    uint64_t left = slot_count(table->old_slot_bits) - table->migrated;
+    return left < table->count ? left : table->count;
+}
+
 /* Slots for so many entries: they fill two thirds at most. */
 static uint32_t bits_for(uint64_t entries)
 {
@@ -265,17 +274,19 @@ int hd_hash_table_reserve(struct hd_objects *objects, hd_value owner, unsigned s
     if (more > HD_ELEMENTS_MAX - table->end)
         return HD_ETOO_LARGE;
     if (more > table->capacity - table->end && table->end - table->count > table->end / 4) {
+        /* Entries get other positions, even if the rest of this fails. */
+        hd_gc_touch(objects->gc, hd_value_index(owner));
         int error = close_holes(objects, table, stride);
         if (error)
             return error;
     }
     uint64_t needed = (uint64_t)table->end + more;
     /* The index first: an index that is larger than it need be does no harm if the entries then fail. */
-    if (needed > HD_TABLE_UNINDEXED) {
+    if (table->slots || needed > HD_TABLE_UNINDEXED) {
         int error = 0;
         if (!table->slots)
             error = build_slots(objects, table, stride, needed);
-        else if ((uint64_t)table->filled + more > slot_count(table->slot_bits) / 4 * 3)
+        else if (table->filled + still_to_migrate(table) + more > slot_count(table->slot_bits) / 4 * 3)
             error = grow_slots(objects, table, bits_for((uint64_t)table->count + more));
         if (error)
             return error;

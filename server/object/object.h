@@ -267,6 +267,22 @@ int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_
 /* The same for any number of top-level nodes, which go into a list, set or (in pairs) dict: all or nothing. */
 int hd_build_extend(struct hd_objects *objects, const struct hd_build *build, hd_value container) HD_MUST_USE;
 
+struct hd_builder;
+
+/*
+ * The same in slices, for literals that are long. What `build` points to must stay
+ * until the builder is freed; its handles are resolved now. The builder is a root
+ * of the collector. into: HD_ABSENT for a value, else the container to extend,
+ * which the builder holds. HD_ETYPE, the resolver's errors, HD_ENOMEM.
+ */
+int hd_builder_new(struct hd_objects *objects, const struct hd_build *build, hd_value into,
+                   struct hd_builder **out) HD_MUST_USE;
+void hd_builder_free(struct hd_builder *builder);
+/* Reads about `units` nodes. 1: all were read; 0: there are more; else as hd_build_value. */
+int hd_builder_step(struct hd_builder *builder, uint64_t units) HD_MUST_USE;
+/* After a step that gave 1: hands out the value, or extends (and *out is HD_ABSENT), and the captures. */
+int hd_builder_finish(struct hd_builder *builder, hd_value *out) HD_MUST_USE;
+
 struct hd_walk;
 
 /*

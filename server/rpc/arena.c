@@ -84,6 +84,20 @@ void hd_rpc_arena_fini(struct hd_rpc_arena *arena)
     arena->first = NULL;
 }
 
+int hd_rpc_arena_take_over(struct hd_rpc_arena *arena, struct hd_rpc_arena *from)
+{
+    struct hd_arena_chunk *chunks = from->first;
+    char *at = from->at, *end = from->end;
+    from->first = NULL;
+    if (add_chunk(from, HD_ARENA_FIRST_BYTES)) {
+        from->first = chunks;
+        return HD_ENOMEM;
+    }
+    from->first->next = NULL;
+    *arena = (struct hd_rpc_arena){.allocator = from->allocator, .first = chunks, .at = at, .end = end};
+    return 0;
+}
+
 void hd_rpc_arena_limit(struct hd_rpc_arena *arena, size_t body_bytes)
 {
     arena->taken_bytes = 0;

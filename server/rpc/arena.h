@@ -40,6 +40,11 @@ int hd_rpc_arena_init(struct hd_rpc_arena *arena, const struct hd_allocator *all
 void hd_rpc_arena_fini(struct hd_rpc_arena *arena);
 /* Takes everything back. */
 void hd_rpc_arena_reset(struct hd_rpc_arena *arena);
+/*
+ * Makes `arena` out of what `from` holds; `from` is then empty and ready. HD_ENOMEM:
+ * nothing has changed.
+ */
+int hd_rpc_arena_take_over(struct hd_rpc_arena *arena, struct hd_rpc_arena *from) HD_MUST_USE;
 /* What decoding a message of `body_bytes` may take from now on. */
 void hd_rpc_arena_limit(struct hd_rpc_arena *arena, size_t body_bytes);
 /* Aligned to 16, undefined contents, until reset. NULL: no memory (the limit is not looked at). */

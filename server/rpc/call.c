@@ -4,8 +4,9 @@
 
 #include "rpc/private.h"
 
-/* Refusals for want of memory between two tries to find some, when the last one found none. */
-#define RELIEF_PAUSE 256
+/* Between two searches for memory: the objects of a heap that one request is made to pay for. */
+#define RELIEF_OBJECTS_PER_REQUEST 64
+#define RELIEF_REQUESTS_MIN 16
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id)
 {
@@ -28,9 +29,9 @@ void hd_call_refuse(struct hd_call *call, int error)
 {
     uint64_t first = call->failed_request ? call->failed_request : call->request_id;
     if (call->into)
-        hd_session_fail(call->session, call->into, first);
+        hd_session_fail(call->session, call->into, call->request_id, first);
     if (call->captures_count)
-        hd_session_fail_range(call->session, call->captures_into, call->captures_count, first);
+        hd_session_fail_range(call->session, call->captures_into, call->captures_count, call->request_id, first);
     hd_reply_error(call, error);
 }
 
@@ -73,8 +74,7 @@ static int decode(struct hd_call *call, const struct hd_frame *frame, const uint
                        call->operation->name, frame->body_bytes);
     if (arena->error)
         return arena->error;
-    return hd_fail(call, HD_EPROTOCOL, "%u bytes are no %s", frame->body_bytes,
-                   call->operation->request->short_name);
+    return hd_fail(call, HD_EPROTOCOL, "%u bytes are no %s", frame->body_bytes, call->operation->request->short_name);
 }
 
 static int run_once(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
@@ -84,30 +84,31 @@ static int run_once(struct hd_call *call, const struct hd_frame *frame, const ui
     return error ? error : call->operation->run(call, message);
 }
 
-/* May memory be looked for? Each search may cost a collection, so one that found nothing is not repeated at once. */
-static bool relieve(struct hd_rpc_server *server)
+/* Runs it once more if memory can be found. The first try has changed nothing and holds nothing: a safe point. */
+static int run_again(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
-    if (server->relief_pause > 0) {
-        server->relief_pause--;
-        return false;
-    }
+    struct hd_rpc_server *server = call->server;
+    int result = HD_ENOMEM;
     server->counts.retries_count++;
-    return hd_heap_relieve(server->heap);
+    hd_rpc_arena_reset(&server->arena);
+    if (hd_heap_relieve(server->heap)) {
+        hd_call_init(call, call->connection, call->method, call->request_id);
+        call->operation = hd_operation_find(call->method);
+        result = run_once(call, frame, body);
+    }
+    /* The search may have cost a collection: after one in vain, as many requests go by as share its cost. */
+    if (result == HD_ENOMEM)
+        server->relief_after = server->counts.requests_count + RELIEF_REQUESTS_MIN +
+                               server->heap->table.live_count / RELIEF_OBJECTS_PER_REQUEST;
+    return result;
 }
 
-/* Between the tries is a safe point: the first has changed nothing and holds nothing. */
 static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
     struct hd_rpc_server *server = call->server;
     int result = run_once(call, frame, body);
-    if (result == HD_ENOMEM && relieve(server)) {
-        hd_rpc_arena_reset(&server->arena);
-        hd_call_init(call, call->connection, call->method, call->request_id);
-        call->operation = hd_operation_find(call->method);
-        result = run_once(call, frame, body);
-        if (result == HD_ENOMEM)
-            server->relief_pause = RELIEF_PAUSE;
-    }
+    if (result == HD_ENOMEM && server->counts.requests_count >= server->relief_after)
+        result = run_again(call, frame, body);
     hd_rpc_arena_reset(&server->arena);
     return result;
 }

@@ -191,11 +191,10 @@ static void break_stream(struct hd_rpc_connection *connection, const struct hd_f
 }
 
 /* The first whole frame, if there is one, room for its reply, and nothing amiss. */
-static bool next_frame(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count,
-                       struct hd_frame *frame)
+static bool next_frame(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, struct hd_frame *frame)
 {
     int result = hd_frame_read(bytes, count, connection->server->config.max_frame_bytes, frame);
-    if (result > 0 || !hd_connection_has_room(connection))
+    if (result > 0 || connection->held || !hd_connection_has_room(connection))
         return false;
     if (result < 0) {
         break_stream(connection, frame, result);
@@ -227,7 +226,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
 
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
 {
-    return !connection->over && !connection->starved && !hd_connection_above_high(connection);
+    return !connection->over && !connection->starved && !connection->held && !hd_connection_above_high(connection);
 }
 
 bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)

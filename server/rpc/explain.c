@@ -111,8 +111,7 @@ static enum hd_kind_of_value key_kind(const struct hd_objects *objects, const st
     return key->tag == HD_TAG_BYTES ? HD_IS_BYTES : HD_IS_STR;
 }
 
-static void say_index(struct hd_text *text, const struct hd_objects *objects, hd_value object,
-                      const struct hd_key *key)
+static void say_index(struct hd_text *text, const struct hd_objects *objects, hd_value object, const struct hd_key *key)
 {
     uint64_t length = 0;
     if (hd_kind_of(objects, object) == HD_IS_LIST)
@@ -134,7 +133,8 @@ static void say_type(struct hd_call *call, struct hd_text *text, hd_value object
         hd_text_print(text, "an index of a %s is an int, not a %s", hd_kind_name(kind),
                       hd_kind_name(key_kind(call->objects, key)));
     else
-        hd_text_print(text, "%s has no %s", hd_kind_name(kind), call->operation ? call->operation->needs : "such thing");
+        hd_text_print(text, "%s has no %s", hd_kind_name(kind),
+                      call->operation ? call->operation->needs : "such thing");
 }
 
 static void say_attribute(struct hd_text *text, const struct hd_objects *objects, hd_value object,

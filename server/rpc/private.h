@@ -79,10 +79,11 @@ struct hd_rpc_connection {
     bool greeted;
     bool over;
     bool starved; /* no memory for output: until some was sent */
+    bool held;    /* a request goes on that later ones may be about: until it is done */
     void *owner;
     struct hd_rpc_peer peer;
     struct hd_session session;
-    struct hd_buffer output; /* empty => capacity >= HD_REPLY_ROOM_BYTES */
+    struct hd_buffer output;                /* empty => capacity >= HD_REPLY_ROOM_BYTES */
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
@@ -130,8 +131,8 @@ struct hd_rpc_counts {
 };
 
 struct hd_rpc_server {
-    struct hd_heap *heap;    /* borrow */
-    const struct hd_os *os;  /* borrow */
+    struct hd_heap *heap;   /* borrow */
+    const struct hd_os *os; /* borrow */
     struct hd_rpc_config config;
     const struct hd_allocator *allocator; /* borrow: the heap's account */
     struct hd_rpc_arena arena;            /* of the request that runs */
@@ -156,8 +157,8 @@ struct hd_rpc_server {
     struct hd_root_source waiter_roots;
     uint64_t names_epoch; /* the heap's, as far as waiters know of it */
     uint64_t unfinished_count;
-    /* After a relief that did not help: refusals until the next try. */
-    uint32_t relief_pause;
+    /* After a search for memory that did not help: the number of requests at which the next may be. */
+    uint64_t relief_after;
     bool shutdown_wanted;
     struct hd_rpc_counts counts;
 };
@@ -177,8 +178,8 @@ struct hd_call {
     hd_handle into;
     hd_handle captures_into;
     uint64_t captures_count;
-    uint64_t failed_request;          /* with HD_EABORTED: the request that failed first, or 0 */
-    char message[HD_MESSAGE_BYTES];   /* what exactly was wrong; empty: the general text says it all */
+    uint64_t failed_request;        /* with HD_EABORTED: the request that failed first, or 0 */
+    char message[HD_MESSAGE_BYTES]; /* what exactly was wrong; empty: the general text says it all */
 };
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id);
@@ -331,13 +332,13 @@ void hd_waiters_expire(struct hd_rpc_server *server);
 /* ---- handlers ------------------------------------------------------------- */
 
 #define HD_HANDLERS(X) \
-    X(hello) X(goodbye) X(ping) \
-    X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
-    X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
-    X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \
-    X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
-    X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
-    X(stats) X(list_sessions) X(kill_session) X(shutdown)
+    X(hello) \
+    X(goodbye) X(ping) X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) X(length) \
+        X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) X(set_discard) \
+            X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) X(open_scope) X(close_scope) X(bind) \
+                X(lookup) X(unbind) X(list_names) X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) \
+                    X(gc_get_count) X(gc_stats) X(gc_set_enabled) X(stats) X(list_sessions) X(kill_session) \
+                        X(shutdown)
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)
 #undef HD_HANDLER_DECLARE

@@ -22,8 +22,8 @@ int hd_reply_begin(struct hd_call *call, size_t bytes, uint8_t **out)
 void hd_reply_end(struct hd_call *call, size_t bytes, uint8_t flags)
 {
     struct hd_buffer *output = output_of(call);
-    struct hd_frame frame = {.body_bytes = (uint32_t)bytes, .method = call->method, .flags = flags,
-                             .request_id = call->request_id};
+    struct hd_frame frame = {
+        .body_bytes = (uint32_t)bytes, .method = call->method, .flags = flags, .request_id = call->request_id};
     hd_frame_write(output->data + output->end, &frame);
     hd_buffer_commit(output, HD_FRAME_HEADER_BYTES + bytes);
 }

@@ -23,11 +23,11 @@ struct hd_rpc_server;
 struct hd_rpc_connection;
 
 struct hd_rpc_config {
-    uint32_t max_frame_bytes;    /* of a body; 128 KiB to HD_FRAME_MAX_BODY_BYTES */
-    uint32_t max_slots;          /* per session; 2 at least */
+    uint32_t max_frame_bytes; /* of a body; 128 KiB to HD_FRAME_MAX_BODY_BYTES */
+    uint32_t max_slots;       /* per session; 2 at least */
     uint32_t max_connections;
-    uint32_t max_parked;         /* requests of a session that wait or go on in slices */
-    size_t output_high_bytes;    /* above: no further request of this connection starts */
+    uint32_t max_parked;      /* requests of a session that wait or go on in slices */
+    size_t output_high_bytes; /* above: no further request of this connection starts */
 };
 
 /* Who is at the other end, as the kernel says. */

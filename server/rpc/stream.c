@@ -9,7 +9,8 @@
 /* Beside the columns a message has a few bytes, and a part may end with one node more than it should. */
 #define PART_MARGIN_BYTES 4096u
 
-struct export {
+struct export
+{
     struct hd_unfinished base;
     struct hd_walk *walk; /* own */
     struct hd_literal_writer writer;

@@ -9,8 +9,8 @@
 #include "rpc/private.h"
 
 #define ROW(number, lower, message, flags, needs) \
-    [HEAPD__V1__METHOD__##number] = {HEAPD__V1__METHOD__##number, #lower, &heapd__v1__##message##__descriptor, \
-                                     flags, needs, hd_run_##lower}
+    [HEAPD__V1__METHOD__##number] = { \
+        HEAPD__V1__METHOD__##number, #lower, &heapd__v1__##message##__descriptor, flags, needs, hd_run_##lower}
 
 static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(HELLO, hello, hello_request, HD_OP_BEFORE_HELLO, NULL),

@@ -210,11 +210,11 @@ void hd_session_unpend(struct hd_session *session, hd_handle handle)
         slot->used = false;
 }
 
-void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t first_failed_request)
+void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t request_id, uint64_t first_failed_request)
 {
     struct hd_slot *slot = slot_of(session, handle);
-    bool pending =
-        slot && slot->state == HD_SLOT_PENDING && slot->generation == hd_handle_generation(handle) && slot->used;
+    bool pending = slot && slot->state == HD_SLOT_PENDING && slot->word == request_id &&
+                   slot->generation == hd_handle_generation(handle);
     if (!pending && hd_session_prepare(session, handle))
         return;
     slot = take_slot(session, handle);
@@ -224,11 +224,12 @@ void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t firs
     slot->state = HD_SLOT_FAILED;
 }
 
-void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t count, uint64_t first_failed_request)
+void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t count, uint64_t request_id,
+                           uint64_t first_failed_request)
 {
     uint64_t slot = hd_handle_slot(first);
     for (uint64_t i = 0; i < count && slot + i < session->max_slots; i++)
-        hd_session_fail(session, hd_handle_make((uint32_t)(slot + i), hd_handle_generation(first)),
+        hd_session_fail(session, hd_handle_make((uint32_t)(slot + i), hd_handle_generation(first)), request_id,
                         first_failed_request);
 }
 

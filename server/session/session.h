@@ -92,13 +92,15 @@ void hd_session_pend(struct hd_session *session, hd_handle handle, uint64_t requ
 /* A pending slot is free again, as if never asked for (a plain value came). */
 void hd_session_unpend(struct hd_session *session, hd_handle handle);
 /*
- * Remembers that the request that was to fill the slot failed, if the slot could
- * have been prepared (or is pending); else does nothing. Needs no memory it cannot
- * get: when there is none, later uses find HD_EHANDLE_UNKNOWN instead.
+ * Remembers that `request_id`, which was to fill the slot, failed, because of
+ * itself or of the one that failed first. Does nothing unless the slot waits for
+ * this very request or could have been prepared. Needs no memory it cannot get:
+ * when there is none, later uses find HD_EHANDLE_UNKNOWN instead.
  */
-void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t first_failed_request);
+void hd_session_fail(struct hd_session *session, hd_handle handle, uint64_t request_id, uint64_t first_failed_request);
 /* The same for `count` slots side by side. */
-void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t count, uint64_t first_failed_request);
+void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t count, uint64_t request_id,
+                           uint64_t first_failed_request);
 
 /* Releases a handle. Errors as hd_session_get. */
 int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *failed_request) HD_MUST_USE;

@@ -121,10 +121,6 @@ static void set_root(struct run *run, uint32_t at, struct model_value value)
     let_go(run, old);
 }
 
-static void keep(struct run *run, struct model_value value)
-{
-    set_root(run, any_root(run), value);
-}
 
 /* Some value, owned: a new scalar, or what a root holds. */
 static bool some_value(struct run *run, struct model_value *out)
@@ -147,6 +143,27 @@ static struct model_object *some_object(struct run *run, unsigned kinds)
 }
 
 #define KIND(kind) (1u << HD_IS_##kind)
+
+static bool is_container(struct run *run, struct model_value value)
+{
+    return value.object && model_at(&run->model, value.object)->kind >= HD_IS_LIST;
+}
+
+/* Keeps a value (steal): in a root, or, while the heap is to grow, often at the end of a list. */
+static void keep(struct run *run, struct model_value value)
+{
+    struct model_object *list = run->growing && run_below(run, 4) ? some_object(run, KIND(LIST)) : NULL;
+    if (list && list->count < 4000 && hd_list_append(run->objects, list->word, value.word) == 0) {
+        model_insert(&list->items, &list->count, &list->capacity, list->count, value);
+        return;
+    }
+    uint32_t at = any_root(run);
+    /* Scalars are many; containers are what the others need. */
+    if (!is_container(run, value) && is_container(run, run->model.roots[at]) && run_below(run, 6))
+        let_go(run, value);
+    else
+        set_root(run, at, value);
+}
 
 /* An index in range or a little beyond, from the front or the end. */
 static int64_t some_index(struct run *run, uint32_t length)
@@ -183,8 +200,8 @@ static bool make_key(struct run *run, struct some_key *out)
         out->scalar = scalar;
         return true;
     }
-    if (run_below(run, 4) == 0)
-        out->value = (struct model_value){.word = hd_value_int(run_below(run, 300))};
+    if (run_below(run, 2) == 0)
+        out->value = (struct model_value){.word = hd_value_int(run_below(run, run_below(run, 2) ? 300 : 100000))};
     else if (!some_value(run, &out->value))
         return false;
     out->key = hd_key_of(out->value.word);
@@ -346,6 +363,8 @@ static void op_duplicate(struct run *run)
 
 static void op_release(struct run *run)
 {
+    if (run->growing && run_below(run, 10))
+        return;
     set_root(run, any_root(run), (struct model_value){.word = HD_NONE});
 }
 
@@ -509,10 +528,10 @@ static void put_into_table(struct run *run, struct model_object *object, struct 
 static void op_table_put(struct run *run)
 {
     struct model_object *object = some_object(run, KIND(DICT) | KIND(SET));
-    if (!object || object->count > 1200)
+    if (!object || object->count > 5000)
         return;
     hd_value word = object->word;
-    for (uint32_t more = run_below(run, 30) ? 1 : run_below(run, 60); more; more--) {
+    for (uint32_t more = run_below(run, 60) ? 1 : run_below(run, 600); more; more--) {
         struct some_key key;
         if (!make_key(run, &key))
             return;
@@ -926,10 +945,10 @@ static const struct {
     void (*run)(struct run *run);
     unsigned weight;
 } operations[] = {
-    {op_new_scalar, 4},    {op_new_container, 14}, {op_new_tuple, 6},     {op_new_class, 2},
+    {op_new_scalar, 4},    {op_new_container, 30}, {op_new_tuple, 10},     {op_new_class, 2},
     {op_new_instance, 5},  {op_new_scope, 2},      {op_duplicate, 5},     {op_release, 14},
-    {op_descend, 12},      {op_append, 14},        {op_insert, 7},        {op_list_set, 6},
-    {op_list_pop, 7},      {op_contains, 4},       {op_clear, 2},         {op_table_put, 16},
+    {op_descend, 12},      {op_append, 20},        {op_insert, 7},        {op_list_set, 6},
+    {op_list_pop, 7},      {op_contains, 4},       {op_clear, 2},         {op_table_put, 24},
     {op_table_get, 6},     {op_table_remove, 7},   {op_pop_last, 3},      {op_attribute_set, 10},
     {op_attribute_get, 5}, {op_attribute_delete, 3}, {op_bind, 4},        {op_unbind, 3},
     {op_look_up, 4},       {op_close_scope, 1},    {op_add, 4},           {op_build, 5},

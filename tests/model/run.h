@@ -21,10 +21,12 @@ struct run {
     struct model model;
     struct hd_root_source source;
     uint64_t random;
+    bool growing;       /* more is kept than let go of; it changes in waves */
     uint64_t fault_in;  /* allocations until one fails; 0: none does */
     uint64_t faults;
     bool failed;        /* the operation failed for want of memory: nothing may have changed */
     uint64_t failed_count;
+    uint32_t live_peak;
     uint64_t collection_count;
     struct hd_walk *walk;
     struct hd_literal_writer writer;

@@ -131,7 +131,7 @@ void rpc_client_open(struct rpc_client *client, struct rpc_world *world, bool ad
     struct rpc_reply reply;
     Heapd__V1__HelloRequest hello = HEAPD__V1__HELLO_REQUEST__INIT;
     hello.min_version = hello.max_version = 1;
-    hello.client_name = (char *)(uintptr_t)"test";
+    hello.client_name = (char *)(uintptr_t) "test";
     rpc_client_connect(client, world, admin);
     uint64_t id = rpc_send(client, HEAPD__V1__METHOD__HELLO, &hello);
     MUST(rpc_take(client, id, &reply) && !(reply.frame.flags & HD_FRAME_ERROR));

@@ -54,8 +54,8 @@ static void sessions_are_listed(void **state)
     struct fixture *fixture = *state;
     struct rpc_client *a = &fixture->a, *b = &fixture->b;
     expect_object(b, send_new(b, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
-    Heapd__V1__ListSessionsReply *reply = expect_message(a, rpc_send(a, METHOD(LIST_SESSIONS), NULL),
-                                                        &heapd__v1__list_sessions_reply__descriptor);
+    Heapd__V1__ListSessionsReply *reply =
+        expect_message(a, rpc_send(a, METHOD(LIST_SESSIONS), NULL), &heapd__v1__list_sessions_reply__descriptor);
     assert_int_equal(reply->n_sessions, 2);
     assert_int_equal(reply->sessions[0]->id, 1);
     assert_true(reply->sessions[0]->self);
@@ -108,15 +108,14 @@ static void long_names_are_cut_between_characters(void **state)
     hello.min_version = hello.max_version = 1;
     hello.client_name = name;
     rpc_client_connect(&client, &fixture->world, false);
-    free_message(expect_message(&client, rpc_send(&client, METHOD(HELLO), &hello),
-                                &heapd__v1__hello_reply__descriptor));
-    Heapd__V1__ListSessionsReply *reply =
-        expect_message(&fixture->a, rpc_send(&fixture->a, METHOD(LIST_SESSIONS), NULL),
-                       &heapd__v1__list_sessions_reply__descriptor);
+    free_message(
+        expect_message(&client, rpc_send(&client, METHOD(HELLO), &hello), &heapd__v1__hello_reply__descriptor));
+    Heapd__V1__ListSessionsReply *reply = expect_message(
+        &fixture->a, rpc_send(&fixture->a, METHOD(LIST_SESSIONS), NULL), &heapd__v1__list_sessions_reply__descriptor);
     assert_int_equal(strlen(reply->sessions[2]->client_name), 63);
     free_message(reply);
     rpc_client_close(&client);
-    hello.client_name = (char *)(uintptr_t)"\xff";
+    hello.client_name = (char *)(uintptr_t) "\xff";
     rpc_client_connect(&client, &fixture->world, false);
     expect_error(&client, rpc_send(&client, METHOD(HELLO), &hello), HD_EUTF8, "client_name");
     rpc_client_close(&client);
@@ -125,12 +124,8 @@ static void long_names_are_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(only_admins_may),
-        TEST(numbers_are_visible),
-        TEST(sessions_are_listed),
-        TEST(a_session_is_killed),
-        TEST(the_end_is_asked_for),
-        TEST(long_names_are_cut_between_characters),
+        TEST(only_admins_may),     TEST(numbers_are_visible),  TEST(sessions_are_listed),
+        TEST(a_session_is_killed), TEST(the_end_is_asked_for), TEST(long_names_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,12 +126,9 @@ static void many_are_released_or_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_chain_goes_out_in_one_write),
-        TEST(the_first_failure_is_told_along_the_chain),
-        TEST(a_handle_in_a_literal_tells_it_too),
-        TEST(captures_fail_with_their_request),
-        TEST(handles_are_a_sessions_own),
-        TEST(many_are_released_or_none),
+        TEST(a_chain_goes_out_in_one_write),      TEST(the_first_failure_is_told_along_the_chain),
+        TEST(a_handle_in_a_literal_tells_it_too), TEST(captures_fail_with_their_request),
+        TEST(handles_are_a_sessions_own),         TEST(many_are_released_or_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,7 @@ static void drop_cycles(struct rpc_client *client, uint32_t count)
     static uint32_t generation = 0;
     for (uint32_t i = 0; i < count; i++) {
         hd_handle handle = HANDLE(1, ++generation);
-        expect_object(client, send_new(client, HEAPD__V1__KIND__KIND_LIST, handle), handle,
-                      HEAPD__V1__TYPE__TYPE_LIST);
+        expect_object(client, send_new(client, HEAPD__V1__KIND__KIND_LIST, handle), handle, HEAPD__V1__TYPE__TYPE_LIST);
         expect_empty(client, send_append(client, handle, rpc_handle(handle)));
         expect_empty(client, send_release(client, handle));
     }

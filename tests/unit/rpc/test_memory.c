@@ -131,11 +131,12 @@ static void fail_each(struct fixture *fixture, scenario *run, bool every)
             while (!last && rpc_take(&client, id, &reply))
                 last = !(reply.frame.flags & HD_FRAME_MORE);
             if (!last)
-                fail_msg("allocation %llu (%s): request %llu was not answered", (unsigned long long)n, every ? "and all later ones" : "alone",
-                         (unsigned long long)id);
+                fail_msg("allocation %llu (%s): request %llu was not answered", (unsigned long long)n,
+                         every ? "and all later ones" : "alone", (unsigned long long)id);
         }
         rpc_world_check(world);
-        free_message(expect_message(&client, rpc_send(&client, METHOD(PING), NULL), &heapd__v1__ping_reply__descriptor));
+        free_message(
+            expect_message(&client, rpc_send(&client, METHOD(PING), NULL), &heapd__v1__ping_reply__descriptor));
         rpc_client_close(&client);
         rpc_world_run(world);
     }

@@ -124,6 +124,9 @@ static void a_wait_ends_when_the_name_is_bound(void **state)
     /* Later requests run; the slot is pending. */
     expect_error(a, send_length(a, HANDLE(1, 1)), HD_ESLOT_PENDING, "slot 1");
     expect_error(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 2)), HD_ESLOT_PENDING, "slot 1");
+    /* One that wants the very same handle fails, and does not take the slot from the one that waits. */
+    expect_error(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HD_ESLOT_PENDING, "slot 1");
+    expect_error(a, send_length(a, HANDLE(1, 1)), HD_ESLOT_PENDING, "slot 1");
     expect_empty(b, send_bind(b, 0, "other", rpc_int(6)));
     expect_nothing(a, waits);
     expect_object(b, send_new(b, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);

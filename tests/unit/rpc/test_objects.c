@@ -135,8 +135,7 @@ static void containers_are_extended(void **state)
     Heapd__V1__ExtendRequest request = HEAPD__V1__EXTEND_REQUEST__INIT;
     expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
     expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_DICT, HANDLE(2, 1)), HANDLE(2, 1), HEAPD__V1__TYPE__TYPE_DICT);
-    expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_TUPLE, HANDLE(3, 1)), HANDLE(3, 1),
-                  HEAPD__V1__TYPE__TYPE_TUPLE);
+    expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_TUPLE, HANDLE(3, 1)), HANDLE(3, 1), HEAPD__V1__TYPE__TYPE_TUPLE);
     builder_init(&builder);
     add_text(&builder, HD_KIND_STR, "key");
     add_node(&builder, HD_KIND_LIST, 0);

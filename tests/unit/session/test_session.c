@@ -201,23 +201,26 @@ static void remembers_who_failed_first(void **state)
     struct hd_session *session = &world->session;
     hd_handle handle = hd_handle_make(3, 1);
     uint64_t failed;
-    hd_session_fail(session, handle, 12);
+    hd_session_fail(session, handle, 12, 12);
     expect_failed(world, handle, 12);
     assert_int_equal(hd_session_release(session, handle, &failed), HD_EABORTED);
     assert_int_equal(failed, 12);
     assert_int_equal(hd_session_prepare(session, handle), HD_ESLOT_GENERATION);
     fill(world, hd_handle_make(3, 2));
     /* An occupied one is not touched. */
-    hd_session_fail(session, hd_handle_make(3, 3), 13);
+    hd_session_fail(session, hd_handle_make(3, 3), 13, 13);
     expect(world, hd_handle_make(3, 2), 0);
-    hd_session_fail(session, 0, 13);
-    hd_session_fail(session, hd_handle_make(1000, 1), 13);
+    hd_session_fail(session, 0, 13, 13);
+    hd_session_fail(session, hd_handle_make(1000, 1), 13, 13);
     /* A pending one is. */
     assert_int_equal(hd_session_prepare(session, hd_handle_make(4, 1)), 0);
     hd_session_pend(session, hd_handle_make(4, 1), 14);
-    hd_session_fail(session, hd_handle_make(4, 1), 15);
-    expect_failed(world, hd_handle_make(4, 1), 15);
-    hd_session_fail_range(session, hd_handle_make(98, 1), 1000, 16);
+    /* But only by the request that it waits for. */
+    hd_session_fail(session, hd_handle_make(4, 1), 15, 12);
+    expect(world, hd_handle_make(4, 1), HD_ESLOT_PENDING);
+    hd_session_fail(session, hd_handle_make(4, 1), 14, 12);
+    expect_failed(world, hd_handle_make(4, 1), 12);
+    hd_session_fail_range(session, hd_handle_make(98, 1), 1000, 16, 16);
     expect_failed(world, hd_handle_make(99, 1), 16);
     check(world);
 }
@@ -266,7 +269,7 @@ static void without_memory_nothing_changes(void **state)
     world->failing = true;
     assert_int_equal(hd_session_prepare(session, hd_handle_make(5, 1)), HD_ENOMEM);
     assert_int_equal(hd_session_prepare_range(session, hd_handle_make(5, 1), 4, &bad), HD_ENOMEM);
-    hd_session_fail(session, hd_handle_make(5, 1), 3);
+    hd_session_fail(session, hd_handle_make(5, 1), 3, 3);
     expect(world, hd_handle_make(5, 1), HD_EHANDLE_UNKNOWN);
     world->failing = false;
     assert_int_equal(hd_session_prepare(session, hd_handle_make(5, 1)), 0);

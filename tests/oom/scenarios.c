@@ -1,0 +1,420 @@
+/* The stories. Each goes on as long as it can; what it has made is in roots, or let go of. */
+#include "oom.h"
+
+#include "common/literal.h"
+
+static struct hd_key key_of(const char *text)
+{
+    return hd_key_of_bytes(HD_TAG_STR, (const uint8_t *)text, strlen(text));
+}
+
+static int new_str(struct oom *oom, const char *text, hd_value *out)
+{
+    return hd_str_new(oom->objects, (const uint8_t *)text, strlen(text), out);
+}
+
+static void scalars(struct oom *oom)
+{
+    static const uint8_t raw[40] = {[39] = 0x40};
+    hd_value value;
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_int_new(oom->objects, INT64_MAX, &value)))
+        oom_root(oom, 0, value);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_int_from_bytes(oom->objects, raw, sizeof raw, &value)))
+        oom_root(oom, 1, value);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_float_new(oom->objects, 1e300, &value)))
+        oom_root(oom, 2, value);
+    oom_begin(oom);
+    if (oom_unchanged(oom, new_str(oom, "a string that needs memory", &value)))
+        oom_root(oom, 3, value);
+    if (!oom->roots[0] || !oom->roots[1] || !oom->roots[2])
+        return;
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_number_add(oom->objects, oom->roots[0], oom->roots[1], &value)))
+        oom_root(oom, 4, value);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_number_add(oom->objects, oom->roots[1], oom->roots[2], &value)))
+        oom_root(oom, 5, value);
+}
+
+static bool make_list(struct oom *oom, size_t at)
+{
+    hd_value value;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_list_new(oom->objects, 0, &value)))
+        return false;
+    oom_root(oom, at, value);
+    return true;
+}
+
+static void lists(struct oom *oom)
+{
+    if (!make_list(oom, 0))
+        return;
+    hd_value list = oom->roots[0], value;
+    for (int i = 0; i < 300; i++) {
+        oom_begin(oom);
+        int error = i % 2 ? hd_list_append(oom->objects, list, hd_value_int(i))
+                          : hd_list_insert(oom->objects, list, i % 4 ? 1 : i / 2, hd_value_int(i));
+        if (!oom_unchanged(oom, error) && oom->fail_from)
+            break;
+    }
+    /* Taking out needs no memory. */
+    while (hd_list_length(oom->objects, list))
+        assert_int_equal(hd_list_pop(oom->objects, list, 0, &value), 0);
+    oom_check(oom);
+}
+
+static void dicts(struct oom *oom)
+{
+    hd_value value;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_dict_new(oom->objects, 0, &value)))
+        return;
+    oom_root(oom, 0, value);
+    hd_value dict = value;
+    for (int i = 0; i < 2000; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "the key of number %d", i % 1700);
+        struct hd_key key = key_of(text);
+        /* Two thousand times over the whole heap is too long: one in eight. */
+        if (i % 8 == 0)
+            oom_begin(oom);
+        int error = hd_dict_set(oom->objects, dict, &key, hd_value_int(i));
+        bool ok = i % 8 == 0 ? oom_unchanged(oom, error) : oom_ok(oom, error);
+        if (!ok && oom->fail_from)
+            break;
+        if (i % 5 == 4) {
+            snprintf(text, sizeof text, "the key of number %d", i - 3);
+            key = key_of(text);
+            error = hd_dict_pop(oom->objects, dict, &key, NULL);
+            assert_true(error == 0 || error == HD_EKEY || error == HD_ENOMEM);
+        }
+    }
+    oom_check(oom);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_clear(oom->objects, dict)))
+        assert_int_equal(hd_dict_length(oom->objects, dict), 0);
+}
+
+static void sets(struct oom *oom)
+{
+    hd_value set;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_set_new(oom->objects, 20, &set)))
+        return;
+    oom_root(oom, 0, set);
+    for (int i = 0; i < 200; i++) {
+        struct hd_key key = hd_key_of(hd_value_int(i % 150));
+        bool was_new;
+        oom_begin(oom);
+        if (!oom_unchanged(oom, hd_set_add(oom->objects, set, &key, &was_new)) && oom->fail_from)
+            break;
+        if (i % 3 == 0) {
+            key = hd_key_of(hd_value_int(i / 2));
+            bool was_there;
+            assert_int_equal(hd_set_discard(oom->objects, set, &key, &was_there), 0);
+        }
+    }
+}
+
+/* Tuples nested deeper than what is hashed without memory. */
+static void deep_keys(struct oom *oom)
+{
+    hd_value tuple = hd_value_int(1), dict;
+    for (int i = 0; i < 40; i++) {
+        hd_value outer;
+        oom_begin(oom);
+        if (!oom_unchanged(oom, hd_tuple_new(oom->objects, 1, &outer)))
+            return;
+        hd_tuple_init_at(oom->objects, outer, 0, tuple == hd_value_int(1) ? tuple : hd_gc_retain(oom->gc, tuple));
+        oom_root(oom, 0, outer);
+        tuple = outer;
+    }
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_dict_new(oom->objects, 0, &dict)))
+        return;
+    oom_root(oom, 1, dict);
+    for (int i = 0; i < 3; i++) {
+        struct hd_key key = hd_key_of(tuple);
+        bool found;
+        oom_begin(oom);
+        if (!oom_unchanged(oom, hd_dict_set(oom->objects, dict, &key, HD_NONE)) && oom->fail_from)
+            return;
+        key = hd_key_of(tuple);
+        oom_begin(oom);
+        if (oom_unchanged(oom, hd_dict_contains(oom->objects, dict, &key, &found)))
+            assert_int_equal(found, hd_dict_length(oom->objects, dict) == 1);
+    }
+}
+
+/* A class may be left prepared for what it was to take, so only the checks are asked for here. */
+static void classes(struct oom *oom)
+{
+    hd_value name, class_value, sub, instance;
+    if (!oom_ok(oom, new_str(oom, "a class with a long name", &name)))
+        return;
+    int error = hd_class_new(oom->objects, name, HD_ABSENT, &class_value);
+    hd_gc_release(oom->gc, name);
+    if (!oom_ok(oom, error))
+        return;
+    oom_root(oom, 0, class_value);
+    static const char *const attributes[] = {"x", "y", "an attribute with a long name", "another one, long as well",
+                                             "a", "b", "c", "d", "e", "f", "g"};
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_instance_new(oom->objects, class_value, &instance)))
+        return;
+    oom_root(oom, 1, instance);
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+        struct hd_key key = key_of(attributes[i]);
+        uint32_t before = hd_instance_length(oom->objects, instance);
+        error = hd_attribute_set(oom->objects, instance, &key, hd_value_int((int64_t)i));
+        bool ok = oom_ok(oom, error);
+        assert_int_equal(hd_instance_length(oom->objects, instance), before + ok);
+        if (i % 2) {
+            key = key_of(attributes[i]);
+            if (!oom_ok(oom, hd_attribute_set(oom->objects, class_value, &key, HD_TRUE)))
+                continue;
+            hd_value value;
+            assert_int_equal(hd_attribute_get(oom->objects, class_value, &key, &value), 0);
+        }
+    }
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_class_new(oom->objects, hd_class_name(oom->objects, class_value), class_value, &sub)))
+        oom_root(oom, 2, sub);
+    /* Many classes: their ids take memory too. */
+    for (int i = 0; i < 40; i++) {
+        oom_begin(oom);
+        if (oom_unchanged(oom, hd_class_new(oom->objects, hd_value_short(HD_TAG_STR, "C", 1), HD_ABSENT, &sub)))
+            oom_root(oom, 3 + (size_t)i % 4, sub);
+    }
+}
+
+static void names(struct oom *oom)
+{
+    hd_value scope = HD_ABSENT, value;
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_scope_new(oom->objects, HD_ABSENT, &scope)))
+        oom_root(oom, 0, scope);
+    for (int i = 0; i < 60; i++) {
+        char text[64];
+        int length = snprintf(text, sizeof text, "name number %d of many", i % 40);
+        hd_value where = oom->roots[0] && i % 2 ? scope : HD_ABSENT;
+        oom_begin(oom);
+        if (!oom_unchanged(oom, hd_heap_bind(oom->heap, where, (const uint8_t *)text, (size_t)length,
+                                             hd_value_int(HD_INT_MAX))))
+            continue;
+        oom_begin(oom);
+        if (oom_unchanged(oom, hd_heap_add_to_name(oom->heap, where, (const uint8_t *)text, (size_t)length,
+                                                   hd_value_int(1), &value)))
+            hd_gc_release(oom->gc, value);
+    }
+}
+
+static void add_node(struct hd_literal_writer *writer, struct hd_node node)
+{
+    assert_int_equal(hd_literal_writer_add(writer, &node), 0);
+}
+
+static void add_str(struct hd_literal_writer *writer, const char *text)
+{
+    struct hd_node node = {.kind = HD_KIND_STR};
+    node.bytes.data = (const uint8_t *)text;
+    node.bytes.size = strlen(text);
+    add_node(writer, node);
+}
+
+/* Records in a list, with containers of all kinds, shared parts, captures. */
+static void write_literal(struct hd_literal_writer *writer, uint64_t records)
+{
+    hd_literal_writer_init(writer, &hd_allocator_libc, 1 << 20);
+    add_node(writer, (struct hd_node){.kind = HD_KIND_LIST, .count = records});
+    for (uint64_t i = 0; i < records; i++) {
+        add_node(writer, (struct hd_node){.kind = HD_KIND_DICT, .count = 4});
+        add_str(writer, "a member with a long name");
+        add_node(writer, (struct hd_node){.kind = HD_KIND_TUPLE, .count = 2});
+        add_node(writer, (struct hd_node){.kind = HD_KIND_INT, .integer = INT64_MIN});
+        add_node(writer, (struct hd_node){.kind = HD_KIND_FLOAT, .real = 1e-300});
+        add_str(writer, "set");
+        add_node(writer, (struct hd_node){.kind = HD_KIND_SET, .count = 2});
+        add_str(writer, "an element of a set");
+        add_node(writer, (struct hd_node){.kind = HD_KIND_NONE});
+        add_str(writer, "shared");
+        add_node(writer, (struct hd_node){.kind = HD_KIND_SHARED, .shared = 2});
+        add_node(writer, (struct hd_node){.kind = HD_KIND_INT, .integer = (int64_t)i});
+        add_node(writer, (struct hd_node){.kind = HD_KIND_LIST, .count = 0});
+    }
+}
+
+static void literals(struct oom *oom)
+{
+    struct hd_literal_writer writer;
+    struct hd_columns columns;
+    write_literal(&writer, 20);
+    hd_literal_writer_columns(&writer, &columns);
+    const uint64_t captures[] = {0, 2, 5};
+    hd_value captured[3], value;
+    struct hd_build build = {
+        .columns = &columns, .captures = captures, .capture_count = 3, .captured = captured};
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_build_value(oom->objects, &build, &value))) {
+        oom_root(oom, 0, value);
+        for (size_t i = 0; i < 3; i++)
+            oom_root(oom, 1 + i, captured[i]);
+    }
+    build.capture_count = 0;
+    hd_value list;
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_list_new(oom->objects, 0, &list))) {
+        oom_root(oom, 5, list);
+        for (int i = 0; i < 3; i++) {
+            oom_begin(oom);
+            if (oom_unchanged(oom, hd_build_extend(oom->objects, &build, list)))
+                assert_true(hd_list_length(oom->objects, list) > 0);
+        }
+    }
+    hd_literal_writer_fini(&writer);
+}
+
+/* All or nothing, in the middle of the index's growth too. */
+static void extending_a_dict(struct oom *oom)
+{
+    enum { PAIRS = 1200 };
+    hd_value dict;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_dict_new(oom->objects, 0, &dict)))
+        return;
+    oom_root(oom, 0, dict);
+    struct hd_literal_writer writer;
+    hd_literal_writer_init(&writer, &hd_allocator_libc, 1 << 20);
+    for (int i = 0; i < PAIRS; i++) {
+        add_node(&writer, (struct hd_node){.kind = HD_KIND_INT, .integer = 1000000 + i});
+        add_node(&writer, (struct hd_node){.kind = HD_KIND_NONE});
+    }
+    struct hd_columns columns;
+    hd_literal_writer_columns(&writer, &columns);
+    struct hd_build build = {.columns = &columns};
+    uint32_t length = 0;
+    for (int64_t i = 0; i < 1600; i++) {
+        struct hd_key key = hd_key_of(hd_value_int(i));
+        if (oom_ok(oom, hd_dict_set(oom->objects, dict, &key, HD_NONE)))
+            length++;
+        else if (oom->fail_from)
+            break;
+    }
+    if (oom_ok(oom, hd_build_extend(oom->objects, &build, dict)))
+        length += PAIRS;
+    assert_int_equal(hd_dict_length(oom->objects, dict), length);
+    hd_literal_writer_fini(&writer);
+}
+
+/* A walk that fails says so; the graph is untouched. */
+static void walks(struct oom *oom)
+{
+    struct hd_literal_writer source, writer;
+    struct hd_columns columns;
+    write_literal(&source, 5);
+    hd_literal_writer_columns(&source, &columns);
+    struct hd_build build = {.columns = &columns};
+    hd_value value;
+    int error = hd_build_value(oom->objects, &build, &value);
+    hd_literal_writer_fini(&source);
+    if (!oom_ok(oom, error))
+        return;
+    oom_root(oom, 0, value);
+    struct hd_walk *walk;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_walk_new(oom->objects, value, &walk)))
+        return;
+    hd_literal_writer_init(&writer, &oom->heap->account.allocator, 1 << 20);
+    do {
+        error = hd_walk_step(walk, &writer, 1 << 16, 3);
+    } while (error == 0);
+    hd_walk_free(walk);
+    hd_literal_writer_fini(&writer);
+    if (error < 0)
+        assert_false(oom_unchanged(oom, error));
+}
+
+/* Appends what a root holds. */
+static bool append_root(struct oom *oom, hd_value list, size_t at)
+{
+    hd_value value = hd_gc_retain(oom->gc, oom->roots[at]);
+    int error = hd_list_append(oom->objects, list, value);
+    if (error)
+        hd_gc_release(oom->gc, value);
+    return oom_ok(oom, error);
+}
+
+static bool drop_cycle(struct oom *oom)
+{
+    hd_value a, b;
+    if (!oom_ok(oom, hd_list_new(oom->objects, 0, &a)))
+        return false;
+    oom_root(oom, 0, a);
+    if (!oom_ok(oom, hd_list_new(oom->objects, 0, &b)))
+        return false;
+    oom_root(oom, 1, b);
+    bool linked = append_root(oom, a, 1) && append_root(oom, b, 0);
+    oom_root(oom, 0, HD_NONE);
+    oom_root(oom, 1, HD_NONE);
+    return linked;
+}
+
+/* Young collections come by themselves while memory is short; they need none. */
+static void young_collections(struct oom *oom)
+{
+    for (int i = 0; i < 400; i++) {
+        if (!drop_cycle(oom) && oom->fail_from)
+            break;
+        hd_heap_settle(oom->heap);
+        if (i % 40 == 0)
+            oom_check(oom);
+    }
+    struct hd_collection found;
+    assert_int_equal(hd_heap_collect(oom->heap, 0, &found), 0);
+    assert_int_equal(hd_heap_collect(oom->heap, 1, &found), 0);
+}
+
+/* Everything fails in the middle of a full collection, and of a compaction. */
+static void full_collections(struct oom *oom)
+{
+    if (!make_list(oom, 2))
+        return;
+    for (int i = 0; i < 200; i++) {
+        hd_value element;
+        if (oom_ok(oom, hd_list_new(oom->objects, 3, &element))) {
+            oom_root(oom, 3, element);
+            append_root(oom, oom->roots[2], 3);
+        }
+        if (i % 50 == 10)
+            hd_gc_full_start(oom->gc, false);
+        if (i % 50 == 35)
+            hd_heap_compact_begin(oom->heap);
+        drop_cycle(oom);
+        hd_heap_step(oom->heap, 20);
+        if (i % 10 == 0)
+            oom_check(oom);
+    }
+    hd_heap_compact(oom->heap);
+    hd_heap_relieve(oom->heap);
+    oom_check(oom);
+}
+
+const struct oom_scenario oom_scenarios[] = {
+    {"scalars", scalars, 700},
+    {"lists", lists, 700},
+    {"dicts", dicts, 700},
+    {"sets", sets, 700},
+    {"deep keys", deep_keys, 700},
+    {"classes and instances", classes, 700},
+    {"names and scopes", names, 700},
+    {"literals", literals, 700},
+    {"extending a dict", extending_a_dict, 700},
+    {"walks", walks, 700},
+    {"young collections", young_collections, 20},
+    {"full collections and compaction", full_collections, 50},
+};
+const size_t oom_scenario_count = sizeof oom_scenarios / sizeof oom_scenarios[0];
