@@ -7,9 +7,6 @@
 
 #include "rpc/private.h"
 
-/* Nodes up to which a literal is built at once: some hundred microseconds. */
-#define AT_ONCE_NODES 4096u
-
 static int check_captures(struct hd_call *call, const uint64_t *captures, size_t count)
 {
     for (size_t i = 1; i < count; i++)
@@ -208,9 +205,9 @@ static int prepare(struct hd_call *call, const struct order *order, struct hd_ca
     return error;
 }
 
-static bool is_long(const struct hd_call_build *plan)
+static bool is_long(const struct hd_call *call, const struct hd_call_build *plan)
 {
-    return plan->columns.kind_count > AT_ONCE_NODES;
+    return plan->columns.kind_count > call->server->config.at_once_nodes;
 }
 
 int hd_run_create(struct hd_call *call, const void *message)
@@ -226,7 +223,7 @@ int hd_run_create(struct hd_call *call, const void *message)
     if (error)
         return error;
     /* Without a slot nothing but a plain value can be the result. */
-    if (is_long(&plan) && call->into)
+    if (is_long(call, &plan) && call->into)
         return go_on(call, &order, &plan);
     error = hd_build_value(call->objects, &plan.build, &value);
     if (error)
@@ -253,7 +250,7 @@ int hd_run_extend(struct hd_call *call, const void *message)
     enum hd_kind_of_value kind = hd_kind_of(call->objects, order.container);
     if (kind != HD_IS_LIST && kind != HD_IS_SET && kind != HD_IS_DICT)
         return hd_fail_on(call, HD_ETYPE, order.container, NULL);
-    if (is_long(&plan))
+    if (is_long(call, &plan))
         return go_on(call, &order, &plan);
     error = hd_build_extend(call->objects, &plan.build, order.container);
     if (error)

@@ -245,7 +245,7 @@ int hd_run_add(struct hd_call *call, const void *message)
 {
     const Heapd__V1__AddRequest *request = message;
     struct place place;
-    hd_value delta, sum;
+    hd_value delta, sum = HD_NONE;
     int error = hd_call_into(call, request->into);
     if (!error)
         error = find_place(call, request, &place);

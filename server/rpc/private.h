@@ -38,6 +38,8 @@
 #define HD_TURN_UNITS 65536u
 /* One slice of a request that continues. */
 #define HD_SLICE_UNITS 16384u
+/* Nodes of a literal that are built at once: some hundred microseconds. */
+#define HD_AT_ONCE_NODES 4096u
 /* Waiting requests that one Bind answers at once; more are answered in slices. */
 #define HD_WAKE_AT_ONCE 64u
 
@@ -331,14 +333,16 @@ void hd_waiters_expire(struct hd_rpc_server *server);
 
 /* ---- handlers ------------------------------------------------------------- */
 
+/* clang-format off */
 #define HD_HANDLERS(X) \
-    X(hello) \
-    X(goodbye) X(ping) X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) X(length) \
-        X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) X(set_discard) \
-            X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) X(open_scope) X(close_scope) X(bind) \
-                X(lookup) X(unbind) X(list_names) X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) \
-                    X(gc_get_count) X(gc_stats) X(gc_set_enabled) X(stats) X(list_sessions) X(kill_session) \
-                        X(shutdown)
+    X(hello) X(goodbye) X(ping) \
+    X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
+    X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
+    X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \
+    X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
+    X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
+    X(stats) X(list_sessions) X(kill_session) X(shutdown)
+/* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)
 #undef HD_HANDLER_DECLARE

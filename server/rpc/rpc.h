@@ -28,6 +28,7 @@ struct hd_rpc_config {
     uint32_t max_connections;
     uint32_t max_parked;      /* requests of a session that wait or go on in slices */
     size_t output_high_bytes; /* above: no further request of this connection starts */
+    uint32_t at_once_nodes;   /* literals of more nodes are built in slices; 0: 4096 */
 };
 
 /* Who is at the other end, as the kernel says. */

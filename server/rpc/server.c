@@ -14,6 +14,8 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
     server->heap = heap;
     server->os = os;
     server->config = *config;
+    if (server->config.at_once_nodes == 0)
+        server->config.at_once_nodes = HD_AT_ONCE_NODES;
     server->allocator = allocator;
     int error = hd_rpc_arena_init(&server->arena, allocator);
     if (error) {

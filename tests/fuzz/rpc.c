@@ -458,7 +458,8 @@ static void open_world(struct world *world)
                                       .max_slots = SLOTS,
                                       .max_connections = 4,
                                       .max_parked = 4,
-                                      .output_high_bytes = 4096};
+                                      .output_high_bytes = 4096,
+                                      .at_once_nodes = 5};
     hd_heap_config_default(&config);
     config.thresholds[0] = 20;
     config.fault = fault;

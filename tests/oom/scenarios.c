@@ -75,11 +75,11 @@ static void dicts(struct oom *oom)
         return;
     oom_root(oom, 0, value);
     hd_value dict = value;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 1100; i++) {
         char text[64];
-        snprintf(text, sizeof text, "the key of number %d", i % 1700);
+        snprintf(text, sizeof text, "the key of number %d", i % 950);
         struct hd_key key = key_of(text);
-        /* Two thousand times over the whole heap is too long: one in eight. */
+        /* Looking at the whole heap each time takes too long. */
         if (i % 8 == 0)
             oom_begin(oom);
         int error = hd_dict_set(oom->objects, dict, &key, hd_value_int(i));
@@ -97,6 +97,31 @@ static void dicts(struct oom *oom)
     oom_begin(oom);
     if (oom_unchanged(oom, hd_clear(oom->objects, dict)))
         assert_int_equal(hd_dict_length(oom->objects, dict), 0);
+}
+
+/* What is mapped by itself. */
+static void large_objects(struct oom *oom)
+{
+    enum { BYTES = 3 << 20 };
+    uint8_t *bytes = calloc(1, BYTES);
+    assert_non_null(bytes);
+    hd_value value;
+    for (size_t i = 0; i < 3; i++) {
+        oom_begin(oom);
+        if (oom_unchanged(oom, hd_bytes_new(oom->objects, bytes, BYTES, &value)))
+            oom_root(oom, i, value);
+    }
+    free(bytes);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_dict_new(oom->objects, 200000, &value)))
+        oom_root(oom, 3, value);
+    if (!make_list(oom, 4))
+        return;
+    for (uint32_t more = 100000; more < 1000000; more *= 2) {
+        oom_begin(oom);
+        if (!oom_unchanged(oom, hd_list_reserve(oom->objects, oom->roots[4], more)) && oom->fail_from)
+            return;
+    }
 }
 
 static void sets(struct oom *oom)
@@ -366,7 +391,7 @@ static bool drop_cycle(struct oom *oom)
 /* Young collections come by themselves while memory is short; they need none. */
 static void young_collections(struct oom *oom)
 {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 150; i++) {
         if (!drop_cycle(oom) && oom->fail_from)
             break;
         hd_heap_settle(oom->heap);
@@ -383,7 +408,7 @@ static void full_collections(struct oom *oom)
 {
     if (!make_list(oom, 2))
         return;
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 120; i++) {
         hd_value element;
         if (oom_ok(oom, hd_list_new(oom->objects, 3, &element))) {
             oom_root(oom, 3, element);
@@ -407,6 +432,7 @@ const struct oom_scenario oom_scenarios[] = {
     {"scalars", scalars, 700},
     {"lists", lists, 700},
     {"dicts", dicts, 700},
+    {"large objects", large_objects, 700},
     {"sets", sets, 700},
     {"deep keys", deep_keys, 700},
     {"classes and instances", classes, 700},

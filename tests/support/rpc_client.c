@@ -69,7 +69,7 @@ void rpc_world_run(struct rpc_world *world)
     for (int i = 0; i < 1000000; i++)
         if (!hd_rpc_run(world->server, 10000))
             return;
-    MUST(!"hd_rpc_run ends");
+    MUST(false && "hd_rpc_run ends");
 }
 
 void rpc_world_check(struct rpc_world *world)

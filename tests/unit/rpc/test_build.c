@@ -27,8 +27,7 @@ static void others_go_on_and_the_session_waits(void **state)
     uint64_t release = send_release(a, HANDLE(1, 1));
     expect_nothing(a, create);
     expect_nothing(a, length);
-    expect_object(b, send_new(b, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1),
-                  HEAPD__V1__TYPE__TYPE_LIST);
+    expect_object(b, send_new(b, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
     expect_nothing(a, create);
     unsigned slices = 0;
     while (hd_rpc_run(fixture->world.server, 1000))
@@ -67,8 +66,7 @@ static void a_list_is_extended_in_one_step(void **state)
     for (int i = 0; i < LISTS; i++)
         add_node(&builder, HD_KIND_LIST, 0);
     Heapd__V1__Literal literal = built(&builder);
-    expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1),
-                  HEAPD__V1__TYPE__TYPE_LIST);
+    expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
     expect_empty(a, send_bind(a, 0, "list", rpc_handle(HANDLE(1, 1))));
     expect_object(b, send_lookup(b, 0, "list", HANDLE(1, 1), false, 0), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
     request.object = HANDLE(1, 1);
