@@ -31,7 +31,14 @@ int hd_cmd_gc_collect(struct hd_ctl *ctl)
         failed = hd_ctl_parse_number(ctl, ctl->operands[0], "the generation", HEAPD_GENERATIONS - 1, &generation);
     if (failed)
         return failed;
-    if (heapd_gc_collect(ctl->connection, (uint32_t)generation, &found, &error))
+    bool dry_run = hd_ctl_options_has(&ctl->options, HD_OPTION_DRY_RUN);
+    if (dry_run && generation != HEAPD_GENERATIONS - 1) {
+        ctl->is_usage_problem = true;
+        return hd_problem_set(&ctl->problem, HD_EINVALID, "a dry run is of all generations; leave the generation out");
+    }
+    int code = dry_run ? heapd_gc_dry_run(ctl->connection, &found, &error)
+                       : heapd_gc_collect(ctl->connection, (uint32_t)generation, &found, &error);
+    if (code)
         return hd_ctl_fail(ctl, &error);
     if (wants_json(ctl)) {
         failed = hd_ctl_json_begin(ctl, &json, false);
@@ -39,13 +46,19 @@ int hd_cmd_gc_collect(struct hd_ctl *ctl)
             return failed;
         hd_ctl_json_uint(&json, "generation", generation);
         hd_ctl_json_uint(&json, "unreachable", found.unreachable);
+        if (dry_run)
+            hd_ctl_json_uint(&json, "unreachable_bytes", found.unreachable_bytes);
         failed = json_array(ctl, &json, "unreachable_by_generation", found.unreachable_by_generation);
         if (!failed)
             failed = json_array(ctl, &json, "examined_by_generation", found.examined_by_generation);
         hd_ctl_json_end(&json);
         return failed;
     }
-    printf("%" PRIu64 " unreachable objects found and freed\n", found.unreachable);
+    if (dry_run)
+        printf("%" PRIu64 " unreachable objects found, %" PRIu64 " bytes; nothing was freed\n", found.unreachable,
+               found.unreachable_bytes);
+    else
+        printf("%" PRIu64 " unreachable objects found and freed\n", found.unreachable);
     for (size_t i = 0; i <= generation; i++)
         printf("  generation %zu: %" PRIu64 " unreachable of %" PRIu64 " examined\n", i,
                found.unreachable_by_generation[i], found.examined_by_generation[i]);
@@ -165,4 +178,56 @@ int hd_cmd_gc_enable(struct hd_ctl *ctl)
 int hd_cmd_gc_disable(struct hd_ctl *ctl)
 {
     return set_enabled(ctl, false);
+}
+
+static int set_frozen(struct hd_ctl *ctl, bool freeze)
+{
+    struct heapd_error error;
+    uint64_t count;
+    int code = freeze ? heapd_gc_freeze(ctl->connection, &error) : heapd_gc_unfreeze(ctl->connection, &error);
+    if (code || heapd_gc_freeze_count(ctl->connection, &count, &error))
+        return hd_ctl_fail(ctl, &error);
+    if (wants_json(ctl)) {
+        struct hd_json_writer json;
+        int failed = hd_ctl_json_begin(ctl, &json, false);
+        if (failed)
+            return failed;
+        hd_ctl_json_uint(&json, "frozen", count);
+        hd_ctl_json_end(&json);
+    } else if (!hd_ctl_options_has(&ctl->options, HD_OPTION_QUIET)) {
+        printf("%" PRIu64 " objects are frozen\n", count);
+    }
+    return 0;
+}
+
+int hd_cmd_gc_freeze(struct hd_ctl *ctl)
+{
+    return set_frozen(ctl, true);
+}
+
+int hd_cmd_gc_unfreeze(struct hd_ctl *ctl)
+{
+    return set_frozen(ctl, false);
+}
+
+int hd_cmd_gc_compact(struct hd_ctl *ctl)
+{
+    struct heapd_error error;
+    struct heapd_compaction done;
+    if (heapd_compact(ctl->connection, &done, &error))
+        return hd_ctl_fail(ctl, &error);
+    if (wants_json(ctl)) {
+        struct hd_json_writer json;
+        int failed = hd_ctl_json_begin(ctl, &json, false);
+        if (failed)
+            return failed;
+        hd_ctl_json_uint(&json, "moved_count", done.moved_count);
+        hd_ctl_json_uint(&json, "moved_bytes", done.moved_bytes);
+        hd_ctl_json_uint(&json, "released_bytes", done.released_bytes);
+        hd_ctl_json_end(&json);
+    } else if (!hd_ctl_options_has(&ctl->options, HD_OPTION_QUIET)) {
+        printf("%" PRIu64 " blocks moved (%" PRIu64 " bytes), %" PRIu64 " bytes given back\n", done.moved_count,
+               done.moved_bytes, done.released_bytes);
+    }
+    return 0;
 }

@@ -78,6 +78,11 @@ int hd_cmd_gc_count(struct hd_ctl *ctl);
 int hd_cmd_gc_stats(struct hd_ctl *ctl);
 int hd_cmd_gc_enable(struct hd_ctl *ctl);
 int hd_cmd_gc_disable(struct hd_ctl *ctl);
+int hd_cmd_gc_freeze(struct hd_ctl *ctl);
+int hd_cmd_gc_unfreeze(struct hd_ctl *ctl);
+int hd_cmd_gc_compact(struct hd_ctl *ctl);
+/* cmd_memory.c */
+int hd_cmd_memory(struct hd_ctl *ctl);
 /* cmd_object.c */
 int hd_cmd_get(struct hd_ctl *ctl);
 int hd_cmd_set(struct hd_ctl *ctl);

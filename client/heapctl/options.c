@@ -18,6 +18,7 @@ const struct hd_ctl_option_info hd_ctl_option_table[] = {
     {HD_OPTION_BYTES, 0, "bytes", "base64", "write bytes as base64 text instead of refusing them"},
     {HD_OPTION_RAW, 'r', "raw", NULL, "print a str as it is, without quotes"},
     {HD_OPTION_CHILDREN, 'l', "children", NULL, "take the operand as a path, and list what lies in it"},
+    {HD_OPTION_DRY_RUN, 'n', "dry-run", NULL, "only count what would be freed"},
 };
 const size_t hd_ctl_option_count = sizeof hd_ctl_option_table / sizeof *hd_ctl_option_table;
 

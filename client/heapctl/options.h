@@ -25,6 +25,7 @@ enum hd_ctl_option {
     HD_OPTION_BYTES = 1 << 8,
     HD_OPTION_RAW = 1 << 9,
     HD_OPTION_CHILDREN = 1 << 10,
+    HD_OPTION_DRY_RUN = 1 << 11,
 };
 
 struct hd_ctl_option_info {

@@ -26,6 +26,29 @@ int heapd_begin_gc_collect(struct heapd_connection *connection, uint32_t generat
     return hd_begin(connection, HEAPD_METHOD_GC_COLLECT, &message.base, 0, ticket, error);
 }
 
+int heapd_gc_dry_run(struct heapd_connection *connection, struct heapd_collection *out, struct heapd_error *error)
+{
+    Heapd__V1__CollectRequest message;
+    heapd__v1__collect_request__init(&message);
+    message.generation = HEAPD_GENERATIONS - 1;
+    message.dry_run = true;
+    struct heapd_result result = {0};
+    int code = hd_sync(connection, HEAPD_METHOD_GC_COLLECT, &message.base, 0, &result, error);
+    if (!code)
+        *out = result.as.collection;
+    heapd_result_clear(&result);
+    return code;
+}
+
+int heapd_begin_gc_dry_run(struct heapd_connection *connection, heapd_ticket *ticket, struct heapd_error *error)
+{
+    Heapd__V1__CollectRequest message;
+    heapd__v1__collect_request__init(&message);
+    message.generation = HEAPD_GENERATIONS - 1;
+    message.dry_run = true;
+    return hd_begin(connection, HEAPD_METHOD_GC_COLLECT, &message.base, 0, ticket, error);
+}
+
 int heapd_gc_set_threshold(struct heapd_connection *connection, struct heapd_thresholds thresholds,
                            struct heapd_error *error)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/lib/memory.h"
 #include "client/lib/request.h"
 #include "client/lib/wire.h"
 #include "heapd/v1/admin.pb-c.h"
@@ -186,6 +187,18 @@ static int decode_collection(const ProtobufCMessage *message, struct heapd_resul
     to->unreachable = from->unreachable;
     copy_generations(to->unreachable_by_generation, from->unreachable_by_generation, from->n_unreachable_by_generation);
     copy_generations(to->examined_by_generation, from->examined_by_generation, from->n_examined_by_generation);
+    to->unreachable_bytes = from->unreachable_bytes;
+    return 0;
+}
+
+static int decode_compaction(const ProtobufCMessage *message, struct heapd_result *result)
+{
+    const Heapd__V1__CompactReply *from = (const Heapd__V1__CompactReply *)message;
+    result->as.compaction = (struct heapd_compaction){
+        .moved_count = from->moved_count,
+        .moved_bytes = from->moved_bytes,
+        .released_bytes = from->released_bytes,
+    };
     return 0;
 }
 
@@ -299,11 +312,13 @@ static const struct reply_form read_form = {&heapd__v1__read_reply__descriptor, 
 static const struct reply_form info_form = {&heapd__v1__object_info__descriptor, decode_info};
 static const struct reply_form names_form = {&heapd__v1__list_names_reply__descriptor, decode_names};
 static const struct reply_form collection_form = {&heapd__v1__collect_reply__descriptor, decode_collection};
+static const struct reply_form compaction_form = {&heapd__v1__compact_reply__descriptor, decode_compaction};
 static const struct reply_form thresholds_form = {&heapd__v1__thresholds__descriptor, decode_thresholds};
 static const struct reply_form counts_form = {&heapd__v1__counts__descriptor, decode_counts};
 static const struct reply_form gc_stats_form = {&heapd__v1__gc_stats_reply__descriptor, decode_gc_stats};
 static const struct reply_form stats_form = {&heapd__v1__stats_reply__descriptor, decode_stats};
 static const struct reply_form sessions_form = {&heapd__v1__list_sessions_reply__descriptor, decode_sessions};
+static const struct reply_form memory_form = {&heapd__v1__memory_reply__descriptor, hd_memory_decode};
 
 static const struct reply_form *form_of(uint16_t method)
 {
@@ -326,6 +341,7 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_RESOLVE:
     case HEAPD_METHOD_OPEN_SCOPE:
     case HEAPD_METHOD_LOOKUP:
+    case HEAPD_METHOD_GC_FREEZE_COUNT:
         return &value_form;
     case HEAPD_METHOD_READ:
         return &read_form;
@@ -345,6 +361,10 @@ static const struct reply_form *form_of(uint16_t method)
         return &stats_form;
     case HEAPD_METHOD_LIST_SESSIONS:
         return &sessions_form;
+    case HEAPD_METHOD_COMPACT:
+        return &compaction_form;
+    case HEAPD_METHOD_MEMORY:
+        return &memory_form;
     default:
         return &empty_form;
     }

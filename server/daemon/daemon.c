@@ -124,6 +124,22 @@ static int open_sockets(struct hd_daemon *daemon)
 
 /* --- heap and rpc server --- */
 
+/* A limit below what the daemon itself takes. */
+static int fail_for_memory(const struct hd_daemon *daemon, int error, const char *what)
+{
+    const struct hd_settings *settings = daemon->settings;
+    if (error != HD_ENOMEM)
+        return fail(daemon, error, what);
+    if (settings->memory_limit_bytes == UINT64_MAX)
+        hd_log(daemon->log, HD_LOG_ERROR, "%s: the system has not enough memory (preallocate = %" PRIu64 ")", what,
+               settings->preallocate_bytes);
+    else
+        hd_log(daemon->log, HD_LOG_ERROR,
+               "%s: memory_limit = %" PRIu64 " is below what is needed to begin (preallocate = %" PRIu64 "); raise it", what,
+               settings->memory_limit_bytes, settings->preallocate_bytes);
+    return error;
+}
+
 static int make_heap(struct hd_daemon *daemon)
 {
     const struct hd_settings *settings = daemon->settings;
@@ -132,6 +148,7 @@ static int make_heap(struct hd_daemon *daemon)
     hd_heap_config_default(&config);
     config.limit_bytes = settings->memory_limit_bytes;
     config.huge_pages = settings->huge_pages;
+    config.preallocate_bytes = settings->preallocate_bytes;
     for (size_t i = 0; i < HD_GENERATIONS; i++)
         config.thresholds[i] = settings->gc_threshold[i];
     config.hash_key[0] = settings->seed;
@@ -140,7 +157,7 @@ static int make_heap(struct hd_daemon *daemon)
     if (error)
         return fail(daemon, error, "no randomness for the hash key");
     error = hd_heap_new(os, &config, &daemon->heap);
-    return error ? fail(daemon, error, "cannot make the heap") : 0;
+    return error ? fail_for_memory(daemon, error, "cannot make the heap") : 0;
 }
 
 static int make_rpc(struct hd_daemon *daemon)
@@ -150,9 +167,11 @@ static int make_rpc(struct hd_daemon *daemon)
                                    .max_slots = settings->max_slots,
                                    .max_connections = settings->max_connections,
                                    .max_parked = settings->max_parked,
-                                   .output_high_bytes = OUTPUT_HIGH_BYTES};
+                                   .output_high_bytes = OUTPUT_HIGH_BYTES,
+                                   .collect_interval_ns = settings->gc_interval_s * UINT64_C(1000000000),
+                                   .collect_on_session_end = settings->gc_on_session_end};
     int error = hd_rpc_server_new(daemon->heap, hd_os_linux(), &config, &daemon->rpc);
-    return error ? fail(daemon, error, "cannot make the rpc server") : 0;
+    return error ? fail_for_memory(daemon, error, "cannot make the rpc server") : 0;
 }
 
 /* --- the end --- */
@@ -286,7 +305,7 @@ static int run_loop(struct hd_daemon *daemon)
     struct hd_net_config config = {.max_frame_bytes = daemon->settings->max_frame_bytes, .slice_ns = SLICE_NS};
     int error = hd_net_new(&daemon->loop, daemon->rpc, hd_os_linux(), &config, &daemon->net);
     if (error)
-        fail(daemon, error, "cannot make the network layer");
+        fail_for_memory(daemon, error, "cannot make the network layer");
     else
         error = serve(daemon);
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT); /* what was closed last */

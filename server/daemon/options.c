@@ -96,7 +96,7 @@ static int apply(struct hd_options *options, const struct given *given, struct h
         error = hd_settings_set(settings, "memory_limit", given->memory_limit, reason);
     if (!error && given->log_level)
         error = hd_settings_set(settings, "log_level", given->log_level, reason);
-    return error;
+    return error ? error : hd_settings_check(settings, reason);
 }
 
 int hd_options_parse(int argc, char **argv, struct hd_options *out, struct hd_reason *reason)

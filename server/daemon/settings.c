@@ -12,6 +12,10 @@
 #define LINE_BYTES 1024
 /* A string that travels plain fits twice, whatever its reply says besides. */
 #define FRAME_LEAST_BYTES ((uint32_t)128 << 10)
+/* The least memory_limit, and what of it must be left beside what is preallocated. */
+#define MEMORY_LEAST_BYTES ((uint64_t)1 << 20)
+/* A month: more is never. */
+#define GC_INTERVAL_MOST_S 2678400u
 
 void hd_settings_default(struct hd_settings *out)
 {
@@ -70,7 +74,7 @@ static int set_memory_limit(struct hd_settings *settings, const char *value, str
     uint64_t bytes;
     if (strcmp(value, "none") == 0) {
         bytes = UINT64_MAX;
-    } else if (!parse_number(value, true, &bytes) || bytes < (1 << 20)) {
+    } else if (!parse_number(value, true, &bytes) || bytes < MEMORY_LEAST_BYTES) {
         hd_reason_set(reason,
                       "\"%s\" is not a memory limit; write a number of bytes with K, M or G behind it "
                       "(512M, at least 1M), or none",
@@ -140,13 +144,47 @@ static int set_gc_threshold(struct hd_settings *settings, const char *value, str
     return 0;
 }
 
-static int set_huge_pages(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+static int set_gc_interval(struct hd_settings *settings, const char *value, struct hd_reason *reason)
 {
-    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
-        hd_reason_set(reason, "\"%s\" is not a value of huge_pages; write yes or no", value);
+    uint64_t seconds;
+    if (!parse_number(value, false, &seconds) || seconds > GC_INTERVAL_MOST_S) {
+        hd_reason_set(reason, "\"%s\" is not an interval of collections; write seconds from 1 to %u, or 0 for never", value,
+                      GC_INTERVAL_MOST_S);
         return HD_EINVALID;
     }
-    settings->huge_pages = value[0] == 'y';
+    settings->gc_interval_s = (uint32_t)seconds;
+    return 0;
+}
+
+static int set_bool(bool *field, const char *key, const char *value, struct hd_reason *reason)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        hd_reason_set(reason, "\"%s\" is not a value of %s; write yes or no", value, key);
+        return HD_EINVALID;
+    }
+    *field = value[0] == 'y';
+    return 0;
+}
+
+static int set_gc_on_session_end(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    return set_bool(&settings->gc_on_session_end, "gc_on_session_end", value, reason);
+}
+
+static int set_huge_pages(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    return set_bool(&settings->huge_pages, "huge_pages", value, reason);
+}
+
+static int set_preallocate(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    uint64_t bytes;
+    if (!parse_number(value, true, &bytes) || bytes > SIZE_MAX / 2) {
+        hd_reason_set(reason, "\"%s\" is not a size to preallocate; write a number of bytes with K, M or G behind it, or 0",
+                      value);
+        return HD_EINVALID;
+    }
+    settings->preallocate_bytes = bytes;
     return 0;
 }
 
@@ -175,7 +213,10 @@ static const struct key {
     {"max_parked", set_max_parked, false},
     {"log_level", set_log_level, false},
     {"gc_threshold", set_gc_threshold, false},
+    {"gc_interval", set_gc_interval, false},
+    {"gc_on_session_end", set_gc_on_session_end, false},
     {"huge_pages", set_huge_pages, false},
+    {"preallocate", set_preallocate, false},
     {"seed", set_seed, false},
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
@@ -193,10 +234,23 @@ int hd_settings_set(struct hd_settings *settings, const char *key, const char *v
     const struct key *found = find_key(key);
     if (found)
         return found->set(settings, value, reason);
-    char known[256] = "";
+    char known[320] = "";
     for (size_t i = 0; i < KEY_COUNT; i++)
         (void)snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", keys[i].name);
     hd_reason_set(reason, "there is no key \"%s\"; the keys are %s", key, known);
+    return HD_EINVALID;
+}
+
+int hd_settings_check(const struct hd_settings *settings, struct hd_reason *reason)
+{
+    uint64_t limit_bytes = settings->memory_limit_bytes, ahead_bytes = settings->preallocate_bytes;
+    if (ahead_bytes == 0 || (limit_bytes > ahead_bytes && limit_bytes - ahead_bytes >= MEMORY_LEAST_BYTES))
+        return 0;
+    hd_reason_set(reason,
+                  "memory_limit = %llu leaves nothing beside preallocate = %llu; raise the one by at least %lluK above the "
+                  "other, or lower the other",
+                  (unsigned long long)limit_bytes, (unsigned long long)ahead_bytes,
+                  (unsigned long long)(MEMORY_LEAST_BYTES >> 10));
     return HD_EINVALID;
 }
 

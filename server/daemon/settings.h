@@ -33,7 +33,10 @@ struct hd_settings {
     uint32_t max_parked;      /* requests of a session that wait or go on in slices */
     enum hd_log_level log_level;
     uint32_t gc_threshold[3]; /* the first 0: no collection by itself */
+    uint32_t gc_interval_s;   /* 0: no collection by the clock */
+    bool gc_on_session_end;
     bool huge_pages;
+    uint64_t preallocate_bytes; /* below memory_limit_bytes */
     bool has_seed;
     uint64_t seed; /* of the hash; for tests, whose results are then the same each time */
 };
@@ -49,6 +52,9 @@ int hd_settings_parse(struct hd_settings *settings, const char *name, const char
                       struct hd_reason *reason) HD_MUST_USE;
 /* The file itself; HD_ESYSTEM too. */
 int hd_settings_load(struct hd_settings *settings, const char *path, struct hd_reason *reason) HD_MUST_USE;
+
+/* Do they go together, whatever they came from? HD_EINVALID with a reason. */
+int hd_settings_check(const struct hd_settings *settings, struct hd_reason *reason) HD_MUST_USE;
 
 /*
  * Where a daemon of this user listens when nobody says otherwise:

@@ -7,7 +7,7 @@
 
 static const char *check_dead(const struct hd_gc *gc)
 {
-    uint64_t count = gc->dead_cursor.index ? 1 : 0;
+    uint64_t count = (gc->dead_cursor.index ? 1u : 0u) + (gc->dead_large.index ? 1u : 0u);
     for (uint32_t i = gc->dead_head; i; i = ((const uint32_t *)hd_table_payload(gc->table, i))[1]) {
         if (i >= gc->table->length || !(gc->table->state[i] & HD_STATE_DYING))
             return "gc: the queue of the dead holds dying objects";

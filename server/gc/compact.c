@@ -16,8 +16,9 @@
 #define ROUNDS_MAX 32
 /* A round that gave back less than one part in so many is the last. */
 #define GAIN_SHARE 100
-/* So does one in which so many blocks found no memory. One class may have none while others do. */
+/* So is one in which so many blocks on end found no memory. One class may have none while others do. */
 #define FAILURES_MAX 64
+#define UNITS_PER_FAILURE 256
 #define PREFETCH_DISTANCE 16
 /* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
 #define UNITS_PER_RELOCATE 16
@@ -65,34 +66,38 @@ static void end_round(struct hd_gc *gc)
     compaction->compaction_count++;
 }
 
-/* Moves those of an object's blocks that are leaving. */
-static void move_object(struct hd_gc *gc, uint32_t index)
+/* Moves those of an object's blocks that are leaving; false when there is no memory for one of them. */
+static bool move_object(struct hd_gc *gc, uint32_t index)
 {
     void *payload = hd_table_payload(gc->table, index);
     if (hd_alloc_is_leaving(payload)) {
         void *moved = hd_alloc_move(gc->alloc, payload);
-        if (!moved) {
-            gc->compaction.failed_count++;
-            return;
-        }
+        if (!moved)
+            return false;
         hd_table_set_payload(gc->table, index, moved);
         payload = moved;
     }
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
-    if (ops->relocate && ops->relocate(gc, payload) != 0)
-        gc->compaction.failed_count++;
+    return !ops->relocate || ops->relocate(gc, payload) == 0;
 }
 
-/* The work that moving was since `before`; notes it. */
-static uint64_t work_since(struct hd_gc *gc, const struct hd_alloc_moved *before)
+/* Moves an object, and returns the work that it was. */
+static uint64_t move_and_count(struct hd_gc *gc, uint32_t index)
 {
-    struct hd_alloc_moved now;
+    struct hd_compaction *compaction = &gc->compaction;
+    struct hd_alloc_moved before, now;
+    hd_alloc_moved(gc->alloc, &before);
+    bool moved = move_object(gc, index);
     hd_alloc_moved(gc->alloc, &now);
-    uint64_t bytes = now.bytes - before->bytes, blocks = now.block_count - before->block_count;
-    gc->compaction.moved_count += blocks;
-    gc->compaction.moved_bytes += bytes;
-    return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT +
-           (now.arena_count - before->arena_count) * (HD_ARENA_BYTES / UNMAPPED_BYTES_PER_UNIT);
+    uint64_t bytes = now.bytes - before.bytes, blocks = now.block_count - before.block_count;
+    compaction->moved_count += blocks;
+    compaction->moved_bytes += bytes;
+    if (!moved)
+        compaction->failed_count++;
+    else if (blocks)
+        compaction->failed_count = 0;
+    return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT + (moved ? 0 : UNITS_PER_FAILURE) +
+           (now.arena_count - before.arena_count) * (HD_ARENA_BYTES / UNMAPPED_BYTES_PER_UNIT);
 }
 
 static uint64_t move_step(struct hd_gc *gc, uint64_t units)
@@ -112,10 +117,7 @@ static uint64_t move_step(struct hd_gc *gc, uint64_t units)
         bool relocates = gc->types[type]->relocate != NULL;
         if (!relocates && !hd_alloc_is_leaving(hd_table_payload(table, index)))
             continue;
-        struct hd_alloc_moved before;
-        hd_alloc_moved(gc->alloc, &before);
-        move_object(gc, index);
-        used += work_since(gc, &before) + (relocates ? UNITS_PER_RELOCATE : 0);
+        used += move_and_count(gc, index) + (relocates ? UNITS_PER_RELOCATE : 0);
     }
     if (compaction->next >= table->length || compaction->failed_count >= FAILURES_MAX)
         compaction->phase = HD_COMPACT_END;

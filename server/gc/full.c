@@ -22,7 +22,8 @@
 
 #include "gc/gc_internal.h"
 
-#define PREFETCH_DEPTH 16
+/* Objects whose payloads are asked for together. */
+#define BATCH_COUNT 64
 #define ROOTS_PER_STEP 1024
 /* References of one object that are followed in one go. */
 #define SPAN_CHUNK 1024
@@ -131,7 +132,9 @@ static inline void push_words(struct hd_gc *gc, const hd_value *words, size_t co
             __builtin_prefetch(&gc->table->location[index]);
             gc->stack[gc->stack_length++] = index;
         } else {
+            /* Not narrow any more: breadth does better, from here on. */
             gc->pass_again = true;
+            gc->depth_first = false;
         }
     }
 }
@@ -214,25 +217,74 @@ static uint64_t drain_stack(struct hd_gc *gc, uint64_t units)
     return used + 1;
 }
 
-/* The objects of the frontier whose payloads were asked for and are awaited. */
-struct prefetch_queue {
-    uint32_t index[PREFETCH_DEPTH];
-    unsigned next;
-};
-
-static inline uint64_t queue_rotate(struct hd_gc *gc, struct prefetch_queue *queue, uint32_t entering)
+/*
+ * Follows an object in breadth; returns the work done. As follow, with the references
+ * asked for in the way that costs least.
+ */
+static inline uint64_t follow_breadth(struct hd_gc *gc, uint32_t index)
 {
-    uint32_t leaving = queue->index[queue->next];
-    queue->index[queue->next] = entering;
-    queue->next = (queue->next + 1) % PREFETCH_DEPTH;
-    if (!leaving)
-        return 0;
-    if (gc->mark_cursor.index) { /* one large object at a time: this one goes back to the frontier */
-        gc->table->done[leaving >> 6] &= ~(UINT64_C(1) << (leaving & 63));
-        gc->pass_again = true;
+    const struct hd_table *table = gc->table;
+    const struct hd_type_ops *ops = gc->types[hd_table_type(table, index)];
+    if (!ops->span)
+        return follow(gc, index);
+    void *payload = hd_table_payload(table, index);
+    struct hd_span span = ops->span(gc, payload);
+    if (ops->hidden) {
+        uint32_t hidden = ops->hidden(gc, payload);
+        /* A class, and marked by the first of many. */
+        if (hidden && !hd_table_bit(table->mark, hidden))
+            hd_gc_mark(gc, hd_value_ref(hidden, false));
+    }
+    if (span.count > SPAN_CHUNK) {
+        gc->mark_cursor = (struct hd_gc_cursor){.index = index};
         return 1;
     }
-    return follow(gc, leaving);
+    mark_words(gc, span.words, span.count);
+    return span.count + 1;
+}
+
+/* Objects of the frontier, in the order of the table, whose payloads were asked for. Their done bits are set. */
+struct batch {
+    uint32_t index[BATCH_COUNT];
+    unsigned count;
+};
+
+/* Takes them from the frontier, where the sweep stands. Returns the work done. */
+static uint64_t gather(struct hd_gc *gc, struct batch *batch, uint64_t units)
+{
+    struct hd_table *table = gc->table;
+    uint32_t words = bitmap_words(gc);
+    uint32_t word = gc->mark_word;
+    uint64_t used = 0;
+    unsigned count = 0;
+    while (word < words && used < units) {
+        uint64_t pending = table->mark[word] & ~table->done[word];
+        uint64_t taken = pending;
+        for (; pending && count < BATCH_COUNT; pending &= pending - 1) {
+            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(pending);
+            __builtin_prefetch(hd_table_payload(table, index));
+            batch->index[count++] = index;
+        }
+        table->done[word] |= taken ^ pending;
+        if (count == BATCH_COUNT)
+            break;
+        word++;
+        /* Sixty-four words without work count as one unit. */
+        used += (word & 63) == 0;
+    }
+    gc->mark_word = word;
+    batch->count = count;
+    gc->pass_found += count;
+    return used;
+}
+
+/* What there was no time for goes back to the frontier, and so does the sweep. */
+static void put_back(struct hd_gc *gc, const struct batch *batch, unsigned from)
+{
+    gc->mark_word = batch->index[from] >> 6;
+    gc->pass_found -= batch->count - from;
+    for (unsigned i = from; i < batch->count; i++)
+        hd_table_bit_clear(gc->table->done, batch->index[i]);
 }
 
 static void end_pass(struct hd_gc *gc)
@@ -253,51 +305,52 @@ static void end_pass(struct hd_gc *gc)
     gc->pass_again = false;
 }
 
+/* Goes on to the next word of the frontier, whose objects go to the stack, which is empty. Returns the work done. */
+static uint64_t push_frontier(struct hd_gc *gc, uint64_t units)
+{
+    const struct hd_table *table = gc->table;
+    uint64_t used = 0;
+    for (uint32_t words = bitmap_words(gc); gc->mark_word < words && used < units; gc->mark_word++) {
+        uint64_t pending = table->mark[gc->mark_word] & ~table->done[gc->mark_word];
+        /* The sweep comes back here when the stack is drained. */
+        for (; pending; pending &= pending - 1) {
+            gc->stack[gc->stack_length++] = gc->mark_word * 64 + (uint32_t)__builtin_ctzll(pending);
+            gc->pass_found++;
+        }
+        if (gc->stack_length)
+            break;
+        used += (gc->mark_word & 63) == 63;
+    }
+    return used;
+}
+
 /* Goes on with the sweep for about `units`; returns the work done. */
 static uint64_t sweep_frontier(struct hd_gc *gc, uint64_t units)
 {
-    struct hd_table *table = gc->table;
-    struct prefetch_queue queue = {0};
     uint64_t used = 0;
     uint32_t words = bitmap_words(gc);
     while (gc->mark_word < words && used < units && !gc->mark_cursor.index && !gc->stack_length) {
-        uint32_t word = gc->mark_word;
-        uint64_t pending = table->mark[word] & ~table->done[word];
-        if (!pending) {
-            gc->mark_word++;
-            /* Sixty-four words without work count as one unit. */
-            used += (gc->mark_word & 63) == 0;
+        if (gc->depth_first) {
+            used += push_frontier(gc, units);
             continue;
         }
-        if (gc->depth_first) {
-            /* The stack is empty and takes a word's worth; the sweep comes back here when it is drained. */
-            for (; pending; pending &= pending - 1) {
-                gc->stack[gc->stack_length++] = word * 64 + (uint32_t)__builtin_ctzll(pending);
-                gc->pass_found++;
+        struct batch batch;
+        used += gather(gc, &batch, units - used);
+        for (unsigned i = 0; i < batch.count; i++) {
+            if (i && (used >= units || gc->mark_cursor.index)) { /* one at least, or nothing would ever move on */
+                put_back(gc, &batch, i);
+                break;
             }
-            break;
+            used += follow_breadth(gc, batch.index[i]);
         }
-        table->done[word] |= pending;
-        while (pending && used < units && !gc->mark_cursor.index) {
-            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(pending);
-            pending &= pending - 1;
-            gc->pass_found++;
-            const char *payload = hd_table_payload(table, index);
-            __builtin_prefetch(payload);
-            used += queue_rotate(gc, &queue, index);
-        }
-        /* What there was no time for goes back to the frontier; the sweep still stands here. */
-        table->done[word] &= ~pending;
     }
-    for (unsigned i = 0; i < PREFETCH_DEPTH; i++)
-        used += queue_rotate(gc, &queue, 0);
     if (gc->mark_word >= words && !gc->mark_cursor.index && !gc->stack_length) {
         /*
          * What an object referred to is shaded when it is taken apart. Until then a
          * client may hold such a referent that nothing has marked, so marking does
          * not end before the dead are gone.
          */
-        if (!gc->pass_again && (gc->dead_head || gc->dead_cursor.index)) {
+        if (!gc->pass_again && gc->dead_count) {
             hd_gc_reap(gc, units);
             return units;
         }

@@ -5,6 +5,12 @@
 
 #include "gc/gc_internal.h"
 
+/* Words ahead at which the entries, and the payloads, of what is given up are asked for. */
+#define PREFETCH_ENTRIES 32
+#define PREFETCH_PAYLOADS 16
+/* References that a large object gives up before what they brought to zero is freed, while it is in the cache. */
+#define LARGE_PART 64
+
 void hd_gc_init(struct hd_gc *gc, struct hd_table *table, struct hd_alloc *alloc, const struct hd_allocator *allocator)
 {
     memset(gc, 0, sizeof *gc);
@@ -203,6 +209,25 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
     gc->dead_count++;
 }
 
+/*
+ * What a large object refers to lies anywhere. Its table entry is asked for first,
+ * and its payload, where the link of the dead will stand, when the entry is there.
+ */
+static inline void prefetch_ahead(const struct hd_gc *gc, const struct hd_span *span, size_t offset)
+{
+    if (offset + PREFETCH_ENTRIES >= span->count)
+        return;
+    const struct hd_table *table = gc->table;
+    hd_value far = span->words[offset + PREFETCH_ENTRIES], near = span->words[offset + PREFETCH_PAYLOADS];
+    if (hd_value_is_ref(far)) {
+        __builtin_prefetch(&table->meta[hd_value_index(far)], 1);
+        __builtin_prefetch(&table->location[hd_value_index(far)], 1);
+        __builtin_prefetch(&table->state[hd_value_index(far)], 1);
+    }
+    if (hd_value_is_ref(near))
+        __builtin_prefetch(hd_table_payload(table, hd_value_index(near)), 1);
+}
+
 uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units)
 {
     uint32_t index = cursor->index;
@@ -215,6 +240,7 @@ uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t u
         while (cursor->offset < span.count) {
             if (used >= units)
                 return used + 1;
+            prefetch_ahead(gc, &span, cursor->offset);
             /* Releasing moves no block, so the span stays where it is. */
             hd_value *word = &span.words[cursor->offset++];
             hd_value value = *word;
@@ -257,16 +283,26 @@ static uint64_t reap_one(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t
     return used;
 }
 
+/* The one to go on with: what died last, while it is in the cache; a large one in parts in between. NULL: none. */
+static struct hd_gc_cursor *next_dead(struct hd_gc *gc)
+{
+    struct hd_gc_cursor *cursor = &gc->dead_cursor;
+    if (cursor->index)
+        return cursor;
+    if (gc->dead_head) {
+        *cursor = (struct hd_gc_cursor){.index = gc->dead_head};
+        gc->dead_head = *dead_link(gc, gc->dead_head);
+        return cursor;
+    }
+    return gc->dead_large.index ? &gc->dead_large : NULL;
+}
+
 bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
 {
     while (units) {
-        struct hd_gc_cursor *cursor = &gc->dead_cursor;
-        if (!cursor->index) {
-            if (!gc->dead_head)
-                return false;
-            *cursor = (struct hd_gc_cursor){.index = gc->dead_head};
-            gc->dead_head = *dead_link(gc, gc->dead_head);
-        }
+        struct hd_gc_cursor *cursor = next_dead(gc);
+        if (!cursor)
+            return false;
         /*
          * What dies while marking is marked first. So an unmarked one was unreachable
          * when the collection began, and the references it gives up need no shading:
@@ -274,11 +310,15 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
          */
         bool marking = gc->marking;
         gc->marking = marking && hd_table_bit(gc->table->mark, cursor->index);
-        uint64_t used = reap_one(gc, cursor, units);
+        uint64_t used = reap_one(gc, cursor, units < LARGE_PART ? units : LARGE_PART);
         gc->marking = marking;
         units -= used < units ? used : units;
+        if (gc->dead_cursor.index && !gc->dead_large.index) {
+            gc->dead_large = gc->dead_cursor;
+            gc->dead_cursor.index = 0;
+        }
     }
-    return gc->dead_head || gc->dead_cursor.index;
+    return gc->dead_count != 0;
 }
 
 void hd_gc_watch_hit(struct hd_gc *gc, uint32_t index)

@@ -78,6 +78,12 @@ struct hd_type_ops {
     bool tracked; /* can be part of a cycle */
     /* Shows where the references lie. Must not depend on bytes 4..7. NULL for leaves. O(1). */
     void (*traverse)(const struct hd_gc *gc, void *payload, struct hd_refs *out);
+    /*
+     * The same for the marker, which asks most often: of types whose references are one span, but for the hidden one.
+     * NULL: traverse is asked. `hidden` is NULL if there never is one.
+     */
+    struct hd_span (*span)(const struct hd_gc *gc, void *payload);
+    uint32_t (*hidden)(const struct hd_gc *gc, void *payload);
     /* Frees what the object owns beside its block and its references. May be NULL. */
     void (*dispose)(struct hd_gc *gc, uint32_t index, void *payload);
     /* Moves (hd_alloc_move) the blocks that it owns beside its own and that are leaving; HD_ENOMEM. May be NULL. */
@@ -139,7 +145,7 @@ enum hd_compact_phase {
 struct hd_compaction {
     enum hd_compact_phase phase;
     uint32_t next;         /* entry to look at */
-    unsigned failed_count; /* blocks of this round that there was no memory to move into */
+    unsigned failed_count; /* blocks on end that there was no memory to move into */
     uint64_t arena_count;  /* when the round began */
     unsigned round_count;
     uint64_t moved_count;      /* blocks, ever */
@@ -185,7 +191,7 @@ struct hd_gc {
      */
     uint64_t counts[HD_GENERATIONS];
     struct hd_young_list young[2];
-    uint32_t young_pause; /* births to come that are old at once, since there was no room */
+    uint32_t young_pause;                       /* births to come that are old at once, since there was no room */
     uint64_t tracked_count[HD_GENERATIONS + 1]; /* by generation; the last: frozen */
     uint64_t long_lived_pending;                /* became old since the last full collection */
     uint64_t long_lived_total;                  /* were old after it */
@@ -195,6 +201,7 @@ struct hd_gc {
     uint32_t dead_head;
     uint64_t dead_count;
     struct hd_gc_cursor dead_cursor; /* the one being taken apart */
+    struct hd_gc_cursor dead_large;  /* a large one, put off while there are others */
 
     /* The full collection under way. */
     enum hd_phase phase;

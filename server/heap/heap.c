@@ -39,6 +39,7 @@ static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struc
     const struct hd_allocator *allocator = &heap->account.allocator;
     struct hd_alloc_config alloc_config = {
         .reserve_arena_count = 2,
+        .preallocate_bytes = config->preallocate_bytes,
         .huge_pages = config->huge_pages,
         .fault = config->fault,
         .fault_context = config->fault_context,
@@ -112,7 +113,7 @@ void hd_heap_free(struct hd_heap *heap)
 
 bool hd_heap_has_work(const struct hd_heap *heap)
 {
-    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_head || heap->gc.dead_cursor.index ||
+    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_count ||
            heap->gc.compaction.phase != HD_COMPACT_IDLE || hd_alloc_has_retired(heap->alloc);
 }
 
@@ -120,7 +121,7 @@ bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
     hd_alloc_release(heap->alloc, units * RELEASE_BYTES_PER_UNIT);
     uint64_t left = units;
-    if (heap->gc.dead_head || heap->gc.dead_cursor.index) {
+    if (heap->gc.dead_count) {
         /* Freeing first: it gives memory back, and what it frees need not be traced. */
         left = units / 2;
         hd_gc_reap(&heap->gc, units - left);
@@ -140,10 +141,15 @@ static bool is_fragmented(const struct hd_heap *heap)
     return arena_bytes > COMPACT_MIN_BYTES && stats.arena_live_bytes < arena_bytes / 2;
 }
 
+static bool is_compaction_due(const struct hd_heap *heap)
+{
+    return heap->gc.freed_count - heap->compact_checked_at >= COMPACT_CHECK_COUNT && heap->gc.dead_count == 0;
+}
+
 /* Freeing leaves holes. When the dead are gone and more than half is holes, move together what is left. */
 static void poll_compaction(struct hd_heap *heap)
 {
-    if (heap->gc.freed_count - heap->compact_checked_at < COMPACT_CHECK_COUNT || heap->gc.dead_head)
+    if (!is_compaction_due(heap))
         return;
     heap->compact_checked_at = heap->gc.freed_count;
     if (is_fragmented(heap))
@@ -167,6 +173,12 @@ static uint64_t settle_slice(struct hd_heap *heap)
     if (heap->budget.limit_bytes - heap->budget.used_bytes < heap->budget.limit_bytes / 4)
         units += SETTLE_MAX_UNITS / 2;
     return units;
+}
+
+bool hd_heap_is_due(const struct hd_heap *heap)
+{
+    const struct hd_gc *gc = &heap->gc;
+    return (gc->counts[0] > gc->thresholds[0] && gc->thresholds[0] && gc->enabled) || is_compaction_due(heap);
 }
 
 bool hd_heap_settle(struct hd_heap *heap)
@@ -209,6 +221,15 @@ static bool begin_full(struct hd_heap *heap, struct hd_collect *collect, uint64_
     hd_gc_full_start(gc, collect->dry_run);
     collect->begun = true;
     return true;
+}
+
+void hd_heap_collect_start(struct hd_heap *heap)
+{
+    struct hd_collection ignored;
+    if (heap->gc.phase != HD_PHASE_IDLE)
+        return;
+    hd_gc_collect_young(&heap->gc, 1, &ignored);
+    hd_gc_full_start(&heap->gc, false);
 }
 
 void hd_heap_dry_run_begin(struct hd_heap *heap, struct hd_collect *collect)

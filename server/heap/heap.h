@@ -31,6 +31,7 @@ struct hd_heap_config {
     uint64_t hash_key[2];                /* of the keyed hash: random in a daemon, fixed in a test */
     uint32_t thresholds[HD_GENERATIONS]; /* 0 in [0]: never by itself */
     bool huge_pages;
+    size_t preallocate_bytes;     /* arenas that are mapped from the beginning and never given back */
     uint64_t settle_units;        /* slice of deferred work done after each request */
     bool (*fault)(void *context); /* tests: makes an allocation of any kind fail; NULL otherwise */
     void *fault_context;
@@ -108,6 +109,8 @@ void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_objec
  * slice of what is waiting. True if something is left for hd_heap_step.
  */
 bool hd_heap_settle(struct hd_heap *heap);
+/* Will hd_heap_settle begin a collection or a compaction? For those who measure; a few comparisons. */
+bool hd_heap_is_due(const struct hd_heap *heap);
 /* Goes on with freeing and collecting for about `units`. True if something is left. */
 bool hd_heap_step(struct hd_heap *heap, uint64_t units);
 bool hd_heap_has_work(const struct hd_heap *heap);
@@ -130,6 +133,11 @@ struct hd_collect {
  * finished first. HD_EINVALID: no such generation.
  */
 int hd_heap_collect_begin(struct hd_heap *heap, unsigned generation, struct hd_collect *collect) HD_MUST_USE;
+/*
+ * Begins a full collection that nobody waits for, the young first, unless one is
+ * under way; hd_heap_step goes on with it.
+ */
+void hd_heap_collect_start(struct hd_heap *heap);
 /* Counts what a full collection would free, and frees nothing. */
 void hd_heap_dry_run_begin(struct hd_heap *heap, struct hd_collect *collect);
 /* True while it is not done. */

@@ -174,6 +174,11 @@ void hd_connection_open(struct hd_net *net, int fd, bool is_unix)
 {
     struct hd_connection *connection = hd_allocator_new(net->allocator, sizeof *connection);
     int error = connection ? open_on(net, fd, is_unix, connection) : HD_ENOMEM;
+    if (error == HD_ENOMEM && hd_rpc_relieve(net->rpc)) {
+        if (!connection)
+            connection = hd_allocator_new(net->allocator, sizeof *connection);
+        error = connection ? open_on(net, fd, is_unix, connection) : HD_ENOMEM;
+    }
     if (error) {
         net->stats.refused_limit_count++;
         hd_connection_refuse(fd, error, error == HD_ELIMIT ? TOO_MANY : hd_error_text(error));

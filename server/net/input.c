@@ -163,6 +163,9 @@ static void keep(struct hd_connection *connection, size_t begin, size_t end)
     hd_buffer_reset(&connection->input, SIZE_MAX);
     if (hd_buffer_append(&connection->input, bytes, count) == 0)
         return;
+    /* Nothing points into the heap here: input lies in buffers of net's own. */
+    if (hd_rpc_relieve(net->rpc) && hd_buffer_append(&connection->input, bytes, count) == 0)
+        return;
     size_t frame_bytes = hd_rpc_frame_bytes(connection->rpc, bytes, count);
     if (frame_bytes > count || !net->spare_buffer)
         refuse_frame(connection, bytes, count);
@@ -190,6 +193,8 @@ static void receive_shared(struct hd_connection *connection)
     uint8_t *bytes = connection->net->read_buffer;
     size_t held = hd_buffer_readable(input);
     size_t limit = read_limit(connection);
+    if (held >= limit && hd_rpc_relieve(connection->net->rpc))
+        limit = read_limit(connection);
     if (held >= limit) {
         refuse_frame(connection, hd_buffer_head(input), held);
         return;
@@ -217,7 +222,8 @@ static void receive_own(struct hd_connection *connection, size_t frame_bytes)
     if (room > limit)
         room = limit;
     uint8_t *to;
-    if (hd_buffer_reserve(input, room, &to)) {
+    if (hd_buffer_reserve(input, room, &to) &&
+        (!hd_rpc_relieve(connection->net->rpc) || hd_buffer_reserve(input, room, &to))) {
         refuse_frame(connection, hd_buffer_head(input), held);
         return;
     }

@@ -106,9 +106,15 @@ static void arm_deadline(struct hd_net *net)
         return;
     }
     uint64_t now = now_ns(net);
-    uint64_t wait_ms = deadline_ns > now ? (deadline_ns - now + 999999) / 1000000 : 0;
+    if (deadline_ns <= now) {
+        /* Not by a timer of no time: libuv runs one that is set again and again before it looks at any socket. */
+        net->deadline_ns = UINT64_MAX;
+        net->rpc_has_work = true;
+        uv_timer_stop(&net->deadline);
+        return;
+    }
     uv_update_time(net->loop); /* the loop's idea of now may be a slice old */
-    uv_timer_start(&net->deadline, on_deadline, wait_ms, 0);
+    uv_timer_start(&net->deadline, on_deadline, (deadline_ns - now + 999999) / 1000000, 0);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -171,6 +177,26 @@ void hd_net_linger(struct hd_net *net)
 
 /* --- life --- */
 
+/* The counters, in the Stats reply. */
+static void visit_stats(void *source_context, hd_stat_visit visit, void *visit_context)
+{
+    const struct hd_net *net = source_context;
+    struct hd_net_stats stats;
+    hd_net_stats(net, &stats);
+    visit(visit_context, "net_connections_count", stats.connection_count);
+    visit(visit_context, "net_accepted_count", stats.accepted_count);
+    visit(visit_context, "net_refused_limit_count", stats.refused_limit_count);
+    visit(visit_context, "net_refused_descriptors_count", stats.refused_descriptors_count);
+    visit(visit_context, "net_accept_failed_count", stats.accept_failed_count);
+    visit(visit_context, "net_closed_by_peer_count", stats.closed_by_peer_count);
+    visit(visit_context, "net_refused_frames_count", stats.refused_frames_count);
+    visit(visit_context, "net_unexpected_descriptors_count", stats.unexpected_descriptors_count);
+    visit(visit_context, "net_received_bytes", stats.received_bytes);
+    visit(visit_context, "net_sent_bytes", stats.sent_bytes);
+    visit(visit_context, "net_slices_count", stats.slices_count);
+    visit(visit_context, "net_slice_work_units_count", stats.slice_work_units);
+}
+
 static int allocate(struct hd_net *net)
 {
     net->read_buffer = hd_allocator_new(net->allocator, HD_NET_READ_BYTES);
@@ -218,6 +244,7 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
         return error;
     }
     init_handles(net);
+    hd_rpc_server_set_stats_source(rpc, visit_stats, net);
     *out = net;
     return 0;
 }
@@ -285,6 +312,7 @@ void hd_net_free(struct hd_net *net)
 {
     if (!net)
         return;
+    hd_rpc_server_set_stats_source(net->rpc, NULL, NULL);
     if (net->reserve_fd >= 0)
         close(net->reserve_fd);
     hd_allocator_free(net->allocator, net->read_buffer, HD_NET_READ_BYTES);

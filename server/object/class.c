@@ -54,6 +54,19 @@ static void instance_traverse(const struct hd_gc *gc, void *payload, struct hd_r
     out->hidden = id ? hd_objects_of(gc)->class_indices[id] : 0;
 }
 
+static struct hd_span instance_span(const struct hd_gc *gc, void *payload)
+{
+    (void)gc;
+    struct hd_instance *instance = payload;
+    return (struct hd_span){instance->slots, slot_count(instance)};
+}
+
+static uint32_t instance_hidden(const struct hd_gc *gc, void *payload)
+{
+    uint32_t id = ((const struct hd_instance *)payload)->shape & CLASS_ID_MASK;
+    return id ? hd_objects_of(gc)->class_indices[id] : 0;
+}
+
 static void instance_dispose(struct hd_gc *gc, uint32_t index, void *payload)
 {
     (void)index;
@@ -63,8 +76,13 @@ static void instance_dispose(struct hd_gc *gc, uint32_t index, void *payload)
 
 const struct hd_type_ops hd_class_ops = {
     .name = "class", .inner = true, .tracked = true, .traverse = class_traverse, .dispose = class_dispose};
-const struct hd_type_ops hd_instance_ops = {
-    .name = "instance", .inner = true, .tracked = true, .traverse = instance_traverse, .dispose = instance_dispose};
+const struct hd_type_ops hd_instance_ops = {.name = "instance",
+                                            .inner = true,
+                                            .tracked = true,
+                                            .traverse = instance_traverse,
+                                            .span = instance_span,
+                                            .hidden = instance_hidden,
+                                            .dispose = instance_dispose};
 
 /* ---- class ids ------------------------------------------------------------ */
 
@@ -140,10 +158,14 @@ int hd_class_new(struct hd_objects *objects, hd_value name, hd_value superclass,
 {
     if (!hd_is_str(objects, name) || (superclass != HD_ABSENT && !hd_is_type(objects, superclass, HD_TYPE_CLASS)))
         return HD_ETYPE;
+    uint32_t depth = superclass == HD_ABSENT ? 0 : class_of(objects, superclass)->depth + 1;
+    if (depth > HD_CHAIN_MAX)
+        return HD_EDEPTH;
     hd_value value;
     int error = hd_object_new(objects, HD_TYPE_CLASS, sizeof(struct hd_class), &value);
     if (error)
         return error;
+    class_of(objects, value)->depth = depth;
     error = fill_class(objects, value, name, superclass);
     if (error)
         hd_gc_release(objects->gc, value);
@@ -269,7 +291,7 @@ static int reserve_slot(struct hd_objects *objects, hd_value value, uint32_t num
 
 /* ---- attributes ----------------------------------------------------------- */
 
-/* Of the class and its superclasses. A chain is as long as clients made it, but each link was one request. */
+/* Of the class and its superclasses, at most HD_CHAIN_MAX. */
 static int class_get(struct hd_objects *objects, hd_value class_value, struct hd_key *name, hd_value *out)
 {
     for (; class_value != HD_ABSENT; class_value = class_of(objects, class_value)->superclass) {
@@ -317,8 +339,22 @@ static int class_set(struct hd_objects *objects, hd_value class_value, struct hd
     return hd_dict_set(objects, class->attributes, name, value);
 }
 
+/* What a literal has in the place of a name may be anything. */
+static bool is_attribute_name(const struct hd_objects *objects, const struct hd_key *name)
+{
+    size_t size = name->size;
+    if (name->value == HD_ABSENT)
+        return name->tag == HD_TAG_STR && size > 0 && size <= HD_NAME_MAX_BYTES;
+    if (!hd_is_str(objects, name->value))
+        return false;
+    (void)hd_bytes_view(objects, &name->value, &size);
+    return size > 0 && size <= HD_NAME_MAX_BYTES;
+}
+
 int hd_attribute_set(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value value)
 {
+    if (!is_attribute_name(objects, name))
+        return HD_ETYPE;
     if (hd_is_type(objects, object, HD_TYPE_CLASS))
         return class_set(objects, object, name, value);
     if (!hd_is_type(objects, object, HD_TYPE_INSTANCE))

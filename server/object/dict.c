@@ -17,6 +17,13 @@ static void dict_traverse(const struct hd_gc *gc, void *payload, struct hd_refs 
     out->spans[out->span_count++] = (struct hd_span){table->entries, (size_t)table->end * 2};
 }
 
+static struct hd_span dict_span(const struct hd_gc *gc, void *payload)
+{
+    (void)gc;
+    struct hd_hash_table *table = payload;
+    return (struct hd_span){table->entries, (size_t)table->end * 2};
+}
+
 static void set_traverse(const struct hd_gc *gc, void *payload, struct hd_refs *out)
 {
     (void)gc;
@@ -40,6 +47,7 @@ const struct hd_type_ops hd_dict_ops = {.name = "dict",
                                         .inner = true,
                                         .tracked = true,
                                         .traverse = dict_traverse,
+                                        .span = dict_span,
                                         .dispose = table_dispose,
                                         .relocate = table_relocate};
 const struct hd_type_ops hd_set_ops = {.name = "set",
@@ -93,17 +101,16 @@ bool hd_dict_next(const struct hd_objects *objects, hd_value dict, uint32_t *pos
 {
     const struct hd_hash_table *table = table_of(objects, dict);
     unsigned stride = stride_of(objects, dict);
-    for (uint32_t i = *position; i < table->end; i++) {
-        const hd_value *entry = table->entries + (size_t)i * stride;
-        if (entry[0] == HD_ABSENT)
-            continue;
-        *position = i + 1;
-        *key = entry[0];
-        *value = stride == 2 ? entry[1] : HD_ABSENT;
-        return true;
+    uint32_t found = hd_hash_table_next(table, stride, *position);
+    if (found == HD_ENTRY_NONE) {
+        *position = table->end;
+        return false;
     }
-    *position = table->end;
-    return false;
+    const hd_value *entry = table->entries + (size_t)found * stride;
+    *position = found + 1;
+    *key = entry[0];
+    *value = stride == 2 ? entry[1] : HD_ABSENT;
+    return true;
 }
 
 int hd_dict_get(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value *out)
@@ -202,10 +209,9 @@ int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, h
 {
     const struct hd_hash_table *table = table_of(objects, dict);
     unsigned stride = stride_of(objects, dict);
-    if (table->count == 0)
+    uint32_t entry = hd_hash_table_last(table, stride);
+    if (entry == HD_ENTRY_NONE)
         return HD_EKEY;
-    /* The last entry is never a hole. */
-    uint32_t entry = table->end - 1;
     struct hd_key last = hd_key_of(table->entries[(size_t)entry * stride]);
     int error = hd_key_hash(objects, &last);
     if (error)

@@ -1,60 +1,11 @@
+/* Entries of a hash table: looking, adding, taking out, and the room that they have. */
 #include "object/hash_table.h"
 
 #include <string.h>
 
-#define SLOT_DELETED UINT64_C(0xffffffff)
-/* Slots of an index that is being left that one insertion moves. */
-#define MIGRATE_STEP 32
-/* Up to this many slots an index is rebuilt at once. */
-#define MIGRATE_AT_ONCE 1024
-
-static uint64_t make_slot(uint32_t hash, uint32_t entry)
-{
-    return (uint64_t)hash << 32 | (entry + 1);
-}
-
-static uint32_t slot_entry(uint64_t slot)
-{
-    return (uint32_t)slot - 1;
-}
-
-static uint32_t slot_hash(uint64_t slot)
-{
-    return (uint32_t)(slot >> 32);
-}
-
-static bool slot_is_live(uint64_t slot)
-{
-    return slot != 0 && (uint32_t)slot != (uint32_t)SLOT_DELETED;
-}
-
-static uint64_t slot_count(uint32_t bits)
-{
-    return UINT64_C(1) << bits;
-}
+#include "object/hash_internal.h"
 
 /* ---- looking -------------------------------------------------------------- */
-
-static int probe(struct hd_objects *objects, const struct hd_hash_table *table, const uint64_t *slots, uint32_t bits,
-                 unsigned stride, const struct hd_key *key, uint32_t *out)
-{
-    uint64_t mask = slot_count(bits) - 1;
-    for (uint64_t i = key->hash & mask; slots[i]; i = (i + 1) & mask) {
-        if (slot_hash(slots[i]) != key->hash || !slot_is_live(slots[i]))
-            continue;
-        uint32_t entry = slot_entry(slots[i]);
-        bool equal;
-        int error = hd_key_equal(objects, key, table->entries[(size_t)entry * stride], &equal);
-        if (error)
-            return error;
-        if (equal) {
-            *out = entry;
-            return 0;
-        }
-    }
-    *out = HD_ENTRY_NONE;
-    return 0;
-}
 
 /* A few entries are looked through: equal words first, which is all that shared keys need. */
 static int look_through(struct hd_objects *objects, const struct hd_hash_table *table, unsigned stride,
@@ -70,7 +21,7 @@ static int look_through(struct hd_objects *objects, const struct hd_hash_table *
     }
     for (uint32_t i = 0; i < table->end; i++) {
         hd_value candidate = table->entries[i * stride];
-        if (candidate == HD_ABSENT)
+        if (hd_is_hole(candidate))
             continue;
         bool equal;
         int error = hd_key_equal(objects, key, candidate, &equal);
@@ -94,161 +45,122 @@ int hd_hash_table_find(struct hd_objects *objects, const struct hd_hash_table *t
         return error;
     if (!table->slots)
         return look_through(objects, table, stride, key, out);
-    error = probe(objects, table, table->slots, table->slot_bits, stride, key, out);
-    if (error || *out != HD_ENTRY_NONE || !table->old_slots)
-        return error;
-    return probe(objects, table, table->old_slots, table->old_slot_bits, stride, key, out);
+    return hd_slots_find(objects, table, stride, key, out);
 }
 
-/* The slot of an entry that is known to be there. */
-static uint64_t *slot_of(uint64_t *slots, uint32_t bits, uint32_t hash, uint32_t entry)
+uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, uint32_t position)
 {
-    uint64_t mask = slot_count(bits) - 1;
-    for (uint64_t i = hash & mask; slots[i]; i = (i + 1) & mask)
-        if (slots[i] == make_slot(hash, entry))
-            return &slots[i];
-    return NULL;
-}
-
-/* ---- the index ------------------------------------------------------------ */
-
-static void slot_put(struct hd_hash_table *table, uint32_t hash, uint32_t entry)
-{
-    uint64_t mask = slot_count(table->slot_bits) - 1;
-    uint64_t i = hash & mask;
-    while (slot_is_live(table->slots[i]))
-        i = (i + 1) & mask;
-    table->filled += table->slots[i] == 0;
-    table->slots[i] = make_slot(hash, entry);
-}
-
-static uint64_t *new_slots(struct hd_objects *objects, uint32_t bits)
-{
-    size_t bytes = slot_count(bits) * sizeof(uint64_t);
-    return hd_alloc_get_zeroed(objects->gc->alloc, bytes);
-}
-
-/* Moves up to `count` slots out of the old index. */
-static void migrate(struct hd_objects *objects, struct hd_hash_table *table, uint64_t count)
-{
-    uint64_t old_count = slot_count(table->old_slot_bits);
-    for (; count && table->migrated < old_count; count--) {
-        uint64_t *slot = &table->old_slots[table->migrated++];
-        if (slot_is_live(*slot))
-            slot_put(table, slot_hash(*slot), slot_entry(*slot));
-        /* Not emptied: whoever looks for a key behind it must go on. */
-        if (*slot)
-            *slot = SLOT_DELETED;
+    while (position < table->end) {
+        hd_value key = table->entries[(size_t)position * stride];
+        if (!hd_is_hole(key))
+            return position;
+        position += hd_hole_forward(key);
     }
-    if (table->migrated == old_count) {
-        hd_alloc_put(objects->gc->alloc, table->old_slots);
-        table->old_slots = NULL;
+    return HD_ENTRY_NONE;
+}
+
+uint32_t hd_hash_table_last(const struct hd_hash_table *table, unsigned stride)
+{
+    if (table->count == 0)
+        return HD_ENTRY_NONE;
+    uint32_t entry = table->end - 1;
+    while (hd_is_hole(table->entries[(size_t)entry * stride]))
+        entry -= hd_hole_backward(table->entries[(size_t)entry * stride]);
+    return entry;
+}
+
+/* ---- work that is spread -------------------------------------------------- */
+
+/* So much of what is left is done now that it is over before the room is used up, or half of the entries are gone. */
+static uint64_t pace(const struct hd_hash_table *table, uint64_t left, uint64_t room)
+{
+    uint64_t steps = room < table->count / 2 ? room : table->count / 2;
+    uint64_t needed = left / (steps + 1) + 1;
+    return needed > HD_TABLE_STEP ? needed : HD_TABLE_STEP;
+}
+
+/* Slots that may still be filled before the index must be replaced. */
+static uint64_t index_room(const struct hd_hash_table *table)
+{
+    uint64_t used = (uint64_t)table->filled + (table->old_slots ? table->waiting : 0);
+    uint64_t limit = hd_slot_limit(table->slot_bits);
+    return used < limit ? limit - used : 0;
+}
+
+/* Goes on with what is under way. */
+static void work(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride)
+{
+    if (hd_closing_moves(table)) {
+        uint64_t left = table->end - table->closing->from;
+        uint64_t room = index_room(table), numbers = table->closing->length - table->end;
+        hd_closing_step(objects, table, stride, pace(table, left, room < numbers ? room : numbers));
+    } else if (table->old_slots) {
+        uint64_t left = hd_slot_count(table->old_slot_bits) - table->migrated;
+        hd_slots_migrate(objects, table, pace(table, left, index_room(table)));
     }
 }
 
-/* At most so many slots will still come over from the old index. */
-static uint64_t still_to_migrate(const struct hd_hash_table *table)
+/* Ends what is under way. */
+static void finish(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride)
 {
-    if (!table->old_slots)
-        return 0;
-    uint64_t left = slot_count(table->old_slot_bits) - table->migrated;
-    return left < table->count ? left : table->count;
-}
-
-/* Slots for so many entries: they fill two thirds at most. */
-static uint32_t bits_for(uint64_t entries)
-{
-    uint32_t bits = 4;
-    while (slot_count(bits) < entries + entries / 2 + 1)
-        bits++;
-    return bits;
-}
-
-/* Puts a new, larger index in place; the old one is emptied step by step. */
-static int grow_slots(struct hd_objects *objects, struct hd_hash_table *table, uint32_t bits)
-{
+    if (hd_closing_moves(table)) {
+        hd_gc_touch(objects->gc, hd_value_index(owner));
+        hd_closing_step(objects, table, stride, UINT64_MAX);
+    }
     if (table->old_slots)
-        migrate(objects, table, UINT64_MAX);
-    uint64_t *slots = new_slots(objects, bits);
+        hd_slots_migrate(objects, table, UINT64_MAX);
+}
+
+/* An index for so many entries in place of the one that there is. */
+static int replace_slots(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride,
+                         uint32_t bits)
+{
+    finish(objects, owner, table, stride);
+    uint64_t *slots = hd_slots_new(objects, bits);
     if (!slots)
         return HD_ENOMEM;
-    table->old_slots = table->slots;
-    table->old_slot_bits = table->slot_bits;
-    table->migrated = 0;
-    table->slots = slots;
-    table->slot_bits = bits;
-    table->filled = 0;
-    if (slot_count(table->old_slot_bits) <= MIGRATE_AT_ONCE)
-        migrate(objects, table, UINT64_MAX);
+    hd_slots_replace(table, slots, bits);
+    if (hd_slot_count(table->old_slot_bits) <= HD_TABLE_AT_ONCE)
+        hd_slots_migrate(objects, table, UINT64_MAX);
     return 0;
 }
 
-/* The first index of a table that had none. */
-static int build_slots(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride, uint64_t entries)
+static bool has_many_holes(const struct hd_hash_table *table)
 {
-    uint32_t hashes[HD_TABLE_UNINDEXED];
-    for (uint32_t i = 0; i < table->end; i++) {
-        struct hd_key key = hd_key_of(table->entries[i * stride]);
-        if (key.value == HD_ABSENT)
-            continue;
-        int error = hd_key_hash(objects, &key);
-        if (error)
-            return error;
-        hashes[i] = key.hash;
-    }
-    uint32_t bits = bits_for(entries);
-    uint64_t *slots = new_slots(objects, bits);
-    if (!slots)
-        return HD_ENOMEM;
-    table->slots = slots;
-    table->slot_bits = bits;
-    table->filled = 0;
-    for (uint32_t i = 0; i < table->end; i++)
-        if (table->entries[i * stride] != HD_ABSENT)
-            slot_put(table, hashes[i], i);
-    return 0;
+    return table->end - table->count > table->end / 4;
 }
 
-/* ---- the entries ---------------------------------------------------------- */
-
-static void renumber(uint64_t *slots, uint32_t bits, const uint32_t *position)
+/*
+ * Begins to close the holes, if that can begin now; of a small table, closes them.
+ * `more` entries are to come.
+ */
+static void close_holes(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride,
+                        uint32_t more)
 {
-    for (uint64_t i = 0; slots && i < slot_count(bits); i++)
-        if (slot_is_live(slots[i]))
-            slots[i] = make_slot(slot_hash(slots[i]), position[slot_entry(slots[i])]);
+    if (!table->slots) {
+        hd_gc_touch(objects->gc, hd_value_index(owner));
+        hd_closing_unindexed(objects, table, stride);
+        return;
+    }
+    bool at_once = table->end <= HD_TABLE_AT_ONCE;
+    if (at_once)
+        finish(objects, owner, table, stride);
+    if (table->closing || table->old_slots)
+        return;
+    /* What may come while entries are moved: each brings HD_TABLE_STEP of them forward. */
+    uint32_t room = more;
+    if (!at_once && room < table->end / 16 + 64)
+        room = table->end / 16 + 64;
+    if (!at_once && index_room(table) < room) {
+        /* The index must be replaced meanwhile, so that goes first. */
+        (void)replace_slots(objects, owner, table, stride, hd_slots_bits_for((uint64_t)table->count + room));
+        return;
+    }
+    if (hd_closing_begin(objects, table, room) == 0 && at_once)
+        finish(objects, owner, table, stride);
 }
 
-/* Removes the holes that deletions left. */
-static int close_holes(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride)
-{
-    uint32_t *position = NULL;
-    if (table->slots) {
-        position = hd_alloc_get(objects->gc->alloc, table->end * sizeof *position);
-        if (!position)
-            return HD_ENOMEM;
-    }
-    uint32_t to = 0;
-    for (uint32_t from = 0; from < table->end; from++) {
-        hd_value *entry = table->entries + (size_t)from * stride;
-        if (*entry == HD_ABSENT)
-            continue;
-        if (position)
-            position[from] = to;
-        if (from != to) {
-            hd_gc_shade_words(objects->gc, entry, stride);
-            memcpy(table->entries + (size_t)to * stride, entry, stride * sizeof *entry);
-        }
-        to++;
-    }
-    memset(table->entries + (size_t)to * stride, 0, (size_t)(table->end - to) * stride * sizeof(hd_value));
-    if (position) {
-        renumber(table->slots, table->slot_bits, position);
-        renumber(table->old_slots, table->old_slot_bits, position);
-        hd_alloc_put(objects->gc->alloc, position);
-    }
-    table->end = to;
-    return 0;
-}
+/* ---- room ----------------------------------------------------------------- */
 
 static int resize_entries(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride, uint64_t capacity)
 {
@@ -268,35 +180,77 @@ static int resize_entries(struct hd_objects *objects, struct hd_hash_table *tabl
     return 0;
 }
 
+static int reserve_index(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride,
+                         uint32_t more)
+{
+    if ((uint64_t)table->end + more <= HD_TABLE_UNINDEXED && !table->slots)
+        return 0;
+    if (!table->slots)
+        return hd_slots_build(objects, table, stride, (uint64_t)table->end + more);
+    if (index_room(table) >= more)
+        return 0;
+    return replace_slots(objects, owner, table, stride, hd_slots_bits_for((uint64_t)table->count + more));
+}
+
+static int reserve_entries(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride, uint32_t more)
+{
+    uint64_t needed = (uint64_t)table->end + more;
+    if (needed <= table->capacity)
+        return 0;
+    uint64_t step = table->end < HD_TABLE_AT_ONCE ? table->end : table->end / 4;
+    /* Holes that are being closed, or could be if the index were done, are room soon. */
+    if (table->end > HD_TABLE_AT_ONCE && has_many_holes(table))
+        step = table->end / 8;
+    uint64_t capacity = needed > table->end + step ? needed : table->end + step;
+    return resize_entries(objects, table, stride, capacity < 4 ? 4 : capacity);
+}
+
 int hd_hash_table_reserve(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t more)
 {
     struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
     if (more > HD_ELEMENTS_MAX - table->end)
         return HD_ETOO_LARGE;
-    if (more > table->capacity - table->end && table->end - table->count > table->end / 4) {
-        /* Entries get other positions, even if the rest of this fails. */
-        hd_gc_touch(objects->gc, hd_value_index(owner));
-        int error = close_holes(objects, table, stride);
-        if (error)
-            return error;
-    }
-    uint64_t needed = (uint64_t)table->end + more;
+    /* More than was foreseen when the closing began: a good part of the table, so that ending it is no more. */
+    if (hd_closing_moves(table) && (index_room(table) < more || table->closing->length - table->end < more))
+        finish(objects, owner, table, stride);
+    if (more > table->capacity - table->end && has_many_holes(table))
+        close_holes(objects, owner, table, stride, more);
     /* The index first: an index that is larger than it need be does no harm if the entries then fail. */
-    if (table->slots || needed > HD_TABLE_UNINDEXED) {
-        int error = 0;
-        if (!table->slots)
-            error = build_slots(objects, table, stride, needed);
-        else if (table->filled + still_to_migrate(table) + more > slot_count(table->slot_bits) / 4 * 3)
-            error = grow_slots(objects, table, bits_for((uint64_t)table->count + more));
-        if (error)
-            return error;
+    int error = reserve_index(objects, owner, table, stride, more);
+    if (error)
+        return error;
+    error = reserve_entries(objects, table, stride, more);
+    if (error && hd_closing_moves(table)) {
+        finish(objects, owner, table, stride);
+        error = reserve_entries(objects, table, stride, more);
     }
-    if (needed <= table->capacity)
-        return 0;
-    uint64_t step = table->end < 1024 ? table->end : table->end / 4;
-    uint64_t capacity = needed > table->end + step ? needed : table->end + step;
-    return resize_entries(objects, table, stride, capacity < 4 ? 4 : capacity);
+    return error;
 }
+
+/*
+ * After a deletion. Much smaller than its room: gives some back. Failures are left
+ * to later deletions.
+ */
+static void shrink(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride)
+{
+    if (!table->slots || table->closing || table->old_slots)
+        return;
+    uint32_t holes = table->end - table->count;
+    /* Once in a while, since it may not be possible to begin. */
+    if (table->end > HD_TABLE_AT_ONCE && holes % 1024 == 0 && has_many_holes(table))
+        close_holes(objects, owner, table, stride, 0);
+    if (table->count >= 64 && table->count % 64 != 0)
+        return;
+    uint64_t little = (uint64_t)table->count + HD_TABLE_UNINDEXED;
+    if (table->capacity > 4 * little && table->end <= HD_TABLE_AT_ONCE && holes)
+        close_holes(objects, owner, table, stride, 0);
+    if (table->capacity > (table->end > HD_TABLE_AT_ONCE ? 2 : 4) * ((uint64_t)table->end + HD_TABLE_UNINDEXED))
+        (void)resize_entries(objects, table, stride, table->end + table->end / 4 + HD_TABLE_UNINDEXED);
+    if (!table->closing && !table->old_slots && hd_slot_count(table->slot_bits) > 32 * little)
+        (void)replace_slots(objects, owner, table, stride, table->slot_bits - 3u);
+}
+
+/* ---- changing ------------------------------------------------------------- */
 
 int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
                       hd_value key_value, hd_value value)
@@ -306,14 +260,13 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
         return error;
     struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
     hd_gc_touch(objects->gc, hd_value_index(owner));
-    if (table->old_slots)
-        migrate(objects, table, MIGRATE_STEP);
+    work(objects, table, stride);
     hd_value *entry = table->entries + (size_t)table->end * stride;
     hd_gc_put_new(&entry[0], key_value);
     if (stride == 2)
         hd_gc_put_new(&entry[1], value);
     if (table->slots)
-        slot_put(table, key->hash, table->end);
+        hd_slots_put(table, key->hash, table->end);
     table->end++;
     table->count++;
     return 0;
@@ -325,12 +278,8 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
     struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
     uint32_t index = hd_value_index(owner);
     hd_value *words = table->entries + (size_t)entry * stride;
-    if (table->slots) {
-        uint64_t *slot = slot_of(table->slots, table->slot_bits, key->hash, entry);
-        if (!slot)
-            slot = slot_of(table->old_slots, table->old_slot_bits, key->hash, entry);
-        *slot = SLOT_DELETED;
-    }
+    if (table->slots)
+        hd_slots_take(table, key->hash, entry);
     *key_out = hd_gc_take(objects->gc, index, &words[0]);
     if (stride == 2)
         *value_out = hd_gc_take(objects->gc, index, &words[1]);
@@ -339,8 +288,10 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
         hd_hash_table_dispose(objects, table);
         return;
     }
-    while (table->entries[(size_t)(table->end - 1) * stride] == HD_ABSENT)
-        table->end--;
+    hd_holes_dig(table, stride, entry);
+    hd_holes_trim(table, stride);
+    work(objects, table, stride);
+    shrink(objects, owner, table, stride);
 }
 
 /* The block, or the one that it was moved to; NULL when there is no memory. */
@@ -363,6 +314,16 @@ int hd_hash_table_relocate(struct hd_objects *objects, struct hd_hash_table *tab
     if (!old_slots && table->old_slots)
         return HD_ENOMEM;
     table->old_slots = old_slots;
+    if (!table->closing)
+        return 0;
+    struct hd_closing *closing = moved(objects, table->closing);
+    if (!closing)
+        return HD_ENOMEM;
+    table->closing = closing;
+    slots = moved(objects, closing->slots);
+    if (!slots && closing->slots)
+        return HD_ENOMEM;
+    closing->slots = slots;
     return 0;
 }
 
@@ -375,17 +336,70 @@ void hd_hash_table_dispose(struct hd_objects *objects, struct hd_hash_table *tab
         hd_alloc_put(alloc, table->slots);
     if (table->old_slots)
         hd_alloc_put(alloc, table->old_slots);
+    hd_closing_free(objects, table);
     table->entries = NULL;
     table->slots = table->old_slots = NULL;
     table->count = table->end = table->capacity = 0;
-    table->slot_bits = table->old_slot_bits = table->filled = table->migrated = 0;
+    table->filled = table->migrated = table->waiting = 0;
+    table->slot_bits = table->old_slot_bits = 0;
 }
 
 size_t hd_hash_table_bytes(const struct hd_hash_table *table)
 {
     size_t bytes = table->entries ? hd_alloc_usable(table->entries) : 0;
     bytes += table->slots ? hd_alloc_usable(table->slots) : 0;
-    return bytes + (table->old_slots ? hd_alloc_usable(table->old_slots) : 0);
+    bytes += table->old_slots ? hd_alloc_usable(table->old_slots) : 0;
+    if (!table->closing)
+        return bytes;
+    bytes += hd_alloc_usable(table->closing);
+    return bytes + (table->closing->slots ? hd_alloc_usable(table->closing->slots) : 0);
+}
+
+/* ---- checks --------------------------------------------------------------- */
+
+static const char *check_closing(const struct hd_hash_table *table, unsigned stride)
+{
+    const struct hd_closing *closing = table->closing;
+    if (!closing)
+        return NULL;
+    if (!closing->slots)
+        return table->old_slots ? NULL : "hash table: a closing ends with the old index";
+    if (table->old_slots)
+        return "hash table: no index is left while entries are moved";
+    if (closing->to > closing->from || closing->from > table->end || table->end > closing->length)
+        return "hash table: to <= from <= end <= length";
+    for (uint32_t i = closing->to; i < closing->from; i++)
+        if (!hd_is_hole(table->entries[(size_t)i * stride]))
+            return "hash table: between to and from there are holes";
+    if (closing->to && hd_is_hole(table->entries[(size_t)(closing->to - 1) * stride]))
+        return "hash table: before to there is an entry";
+    return NULL;
+}
+
+/* What holes tell does not lead past an entry, in either direction. */
+static const char *check_holes(const struct hd_hash_table *table, unsigned stride)
+{
+    uint32_t skipped = 0, run = 0;
+    for (uint32_t i = 0; i < table->end; i++) {
+        hd_value key = table->entries[(size_t)i * stride];
+        if (!hd_is_hole(key)) {
+            if (skipped)
+                return "hash table: a hole leads forward past an entry";
+            run = 0;
+            continue;
+        }
+        if (run++ == 0 || skipped == 0)
+            skipped = hd_hole_forward(key);
+        if (skipped-- == 0)
+            return "hash table: a hole leads nowhere";
+        bool last = i + 1 == table->end || !hd_is_hole(table->entries[(size_t)(i + 1) * stride]);
+        if (last && (hd_hole_backward(key) == 0 || hd_hole_backward(key) > run))
+            return "hash table: a hole leads back past an entry";
+    }
+    if (skipped)
+        return "hash table: a hole leads forward past the end";
+    bool last_is_hole = table->end && hd_is_hole(table->entries[(size_t)(table->end - 1) * stride]);
+    return last_is_hole && !hd_closing_moves(table) ? "hash table: the last entry is no hole" : NULL;
 }
 
 const char *hd_hash_table_check(struct hd_objects *objects, const struct hd_hash_table *table, unsigned stride)
@@ -395,8 +409,10 @@ const char *hd_hash_table_check(struct hd_objects *objects, const struct hd_hash
     uint32_t present = 0;
     for (uint32_t i = 0; i < table->end; i++) {
         hd_value key_value = table->entries[(size_t)i * stride];
-        if (key_value == HD_ABSENT)
+        if (hd_is_hole(key_value))
             continue;
+        if (key_value == HD_ABSENT)
+            return "hash table: an entry has a key";
         present++;
         struct hd_key key = hd_key_of(key_value);
         uint32_t found;
@@ -407,7 +423,8 @@ const char *hd_hash_table_check(struct hd_objects *objects, const struct hd_hash
     }
     if (present != table->count)
         return "hash table: count is the number of present entries";
-    if (table->slots && table->filled > slot_count(table->slot_bits) / 4 * 3)
-        return "hash table: at least a quarter of the slots was never used";
-    return NULL;
+    const char *broken = check_closing(table, stride);
+    if (!broken)
+        broken = check_holes(table, stride);
+    return broken ? broken : hd_slots_check(table);
 }

@@ -1,9 +1,15 @@
 /*
  * The ordered hash table inside dicts and sets; its fields are in payload.h.
  *
- * Costs: O(1) for all but growth of the index, which is spread over the
- * insertions that follow, and the removal of holes, O(entries), which at least
- * a quarter as many deletions have paid for.
+ * Costs: O(1), and no single insertion or deletion does more than a bounded part
+ * of what a large table needs now and then: growth and shrinking of its index,
+ * and closing the holes that deletions left, are spread over the insertions and
+ * deletions that follow. Entries whose room grows or shrinks are remapped once
+ * they are many.
+ *
+ * A position is the number of an entry, for walks over the table. It holds until
+ * the next insertion or deletion, which may move entries that lie behind holes
+ * towards the front. Their order stays.
  *
  * `owner` is the object whose payload the table is; its block must not move
  * during a call, which only compaction at a safe point could do.
@@ -26,7 +32,10 @@ static inline unsigned hd_stride_of(enum hd_type type)
 /* The key's entry, or HD_ENTRY_NONE. Errors of hd_key_hash and hd_key_equal. */
 int hd_hash_table_find(struct hd_objects *objects, const struct hd_hash_table *table, unsigned stride,
                        struct hd_key *key, uint32_t *out) HD_MUST_USE;
-/* Makes room for `more` entries to come. HD_ENOMEM, HD_ETOO_LARGE. */
+/*
+ * Makes room for `more` entries to come: until a deletion, adding that many cannot
+ * fail. HD_ENOMEM, HD_ETOO_LARGE.
+ */
 int hd_hash_table_reserve(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t more) HD_MUST_USE;
 /*
  * Adds an entry for a key that is not there: key_value (steal, only on success)
@@ -37,6 +46,10 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
 /* Takes an entry out; the caller owns what it held. `key` is the entry's, hashed. */
 void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
                         uint32_t entry, hd_value *key_out, hd_value *value_out);
+/* The first entry from a position on, or HD_ENTRY_NONE. */
+uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, uint32_t position);
+/* The entry that was added last of those that are there, or HD_ENTRY_NONE. */
+uint32_t hd_hash_table_last(const struct hd_hash_table *table, unsigned stride);
 /* Moves those of its blocks that are leaving their arenas. HD_ENOMEM. */
 int hd_hash_table_relocate(struct hd_objects *objects, struct hd_hash_table *table) HD_MUST_USE;
 /* Frees entries and index; the references in them are the caller's affair. */

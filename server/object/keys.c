@@ -4,7 +4,9 @@
  * The hash is SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input
  * PRF", 2012, with one and three rounds as most language runtimes use it), keyed,
  * so that a client cannot choose keys that collide. Numbers that are equal hash
- * equal: a float that is an integer hashes as that integer, a bool as 0 or 1.
+ * equal: a float that is an integer hashes as that integer, a bool as 0 or 1. A
+ * NaN equals nothing but itself, so it is hashed by its identity: by their bits, a
+ * million of them would be a million keys with one hash.
  */
 #include <string.h>
 
@@ -72,21 +74,34 @@ struct hd_key hd_key_of_bytes(enum hd_tag tag, const uint8_t *bytes, size_t size
 
 /* ---- hashing -------------------------------------------------------------- */
 
-static uint64_t hash_limbs(const struct hd_objects *objects, const uint64_t *limbs, size_t limb_count, bool negative)
+static uint64_t hash_bytes(struct hd_objects *objects, const void *bytes, size_t size)
+{
+    hd_objects_worked(objects, size);
+    return hd_siphash13(objects->hash_key, bytes, size);
+}
+
+static uint64_t hash_identity(const struct hd_objects *objects, hd_value value)
+{
+    uint64_t identity = hd_table_identity(objects->gc->table, hd_value_index(value));
+    return hd_siphash13(objects->hash_key, &identity, sizeof identity);
+}
+
+static uint64_t hash_limbs(struct hd_objects *objects, const uint64_t *limbs, size_t limb_count, bool negative)
 {
     /* The sign goes into the key, so that limbs are hashed where they lie. */
     uint64_t key[2] = {objects->hash_key[0], objects->hash_key[1] ^ (negative ? UINT64_MAX : 0)};
+    hd_objects_worked(objects, limb_count * sizeof *limbs);
     return hd_siphash13(key, limbs, limb_count * sizeof *limbs);
 }
 
-static uint64_t hash_int(const struct hd_objects *objects, hd_value value)
+static uint64_t hash_int(struct hd_objects *objects, hd_value value)
 {
     struct hd_int_view view;
     hd_int_view(objects, value, &view);
     return hash_limbs(objects, view.limbs, view.limb_count, view.negative);
 }
 
-static uint64_t hash_float(const struct hd_objects *objects, hd_value value)
+static uint64_t hash_float(struct hd_objects *objects, hd_value value)
 {
     double real = hd_float_get(objects, value);
     uint64_t limbs[17];
@@ -94,11 +109,14 @@ static uint64_t hash_float(const struct hd_objects *objects, hd_value value)
     bool negative;
     if (hd_float_to_limbs(real, limbs, &limb_count, &negative))
         return hash_limbs(objects, limbs, limb_count, negative);
+    /* No NaN lies inline. */
+    if (real != real && hd_value_is_ref(value))
+        return hash_identity(objects, value);
     return hd_siphash13(objects->hash_key, &real, sizeof real);
 }
 
 /* Anything but a tuple. */
-static int hash_simple(const struct hd_objects *objects, hd_value value, uint64_t *out)
+static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out)
 {
     switch (hd_kind_of(objects, value)) {
     case HD_IS_NONE:
@@ -115,27 +133,27 @@ static int hash_simple(const struct hd_objects *objects, hd_value value, uint64_
     case HD_IS_BYTES: {
         size_t size;
         const uint8_t *bytes = hd_bytes_view(objects, &value, &size);
-        *out = hd_siphash13(objects->hash_key, bytes, size);
+        *out = hash_bytes(objects, bytes, size);
         return 0;
     }
     case HD_IS_CLASS:
     case HD_IS_INSTANCE:
-    case HD_IS_SCOPE: {
-        uint64_t identity = hd_table_identity(objects->gc->table, hd_value_index(value));
-        *out = hd_siphash13(objects->hash_key, &identity, sizeof identity);
+    case HD_IS_SCOPE:
+        *out = hash_identity(objects, value);
         return 0;
-    }
     default:
         return HD_EUNHASHABLE;
     }
 }
 
 /*
- * Elements of nested tuples that are looked at for one key. A tuple that holds
- * another one twice, which holds a third one twice and so on, is small and has
- * no end.
+ * Work that one tuple as a key may make: a unit for each element, and for bytes
+ * what they cost. A tuple that holds another one twice, which holds a third one
+ * twice and so on, is small and has no end, and so nearly is one that holds a long
+ * str a million times. To compare a tuple never makes more than to hash it, so what
+ * was hashed can be looked for.
  */
-#define ELEMENTS_MAX ((uint32_t)1 << 20)
+#define TUPLE_UNITS_MAX (UINT64_C(1) << 20)
 
 /* One tuple that is being gone through, and what was computed of it. */
 struct tuple_frame {
@@ -195,11 +213,11 @@ static uint64_t combine(const struct hd_objects *objects, uint64_t hash, uint64_
 static int hash_tuple(struct hd_objects *objects, hd_value tuple, uint64_t *out)
 {
     struct tuple_stack stack;
-    uint32_t left = ELEMENTS_MAX;
+    uint64_t units_end = objects->work_units + TUPLE_UNITS_MAX;
     stack_init(&stack, objects->allocator);
     int error = stack_push(&stack, (struct tuple_frame){.tuple = tuple});
     while (!error) {
-        if (left-- == 0) {
+        if (objects->work_units++ >= units_end) {
             error = HD_ETOO_LARGE;
             break;
         }
@@ -235,7 +253,7 @@ int hd_key_hash(struct hd_objects *objects, struct hd_key *key)
     uint64_t hash;
     int error = 0;
     if (key->value == HD_ABSENT)
-        hash = hd_siphash13(objects->hash_key, key->bytes, key->size);
+        hash = hash_bytes(objects, key->bytes, key->size);
     else if (hd_is_type(objects, key->value, HD_TYPE_TUPLE))
         error = hash_tuple(objects, key->value, &hash);
     else
@@ -249,17 +267,20 @@ int hd_key_hash(struct hd_objects *objects, struct hd_key *key)
 
 /* ---- equality ------------------------------------------------------------- */
 
-static bool bytes_equal(const struct hd_objects *objects, enum hd_kind_of_value kind, const uint8_t *bytes, size_t size,
+static bool bytes_equal(struct hd_objects *objects, enum hd_kind_of_value kind, const uint8_t *bytes, size_t size,
                         hd_value other)
 {
     if (hd_kind_of(objects, other) != kind)
         return false;
     size_t other_size;
     const uint8_t *other_bytes = hd_bytes_view(objects, &other, &other_size);
-    return size == other_size && memcmp(bytes, other_bytes, size) == 0;
+    if (size != other_size)
+        return false;
+    hd_objects_worked(objects, size);
+    return memcmp(bytes, other_bytes, size) == 0;
 }
 
-static bool numbers_equal(const struct hd_objects *objects, hd_value left, hd_value right)
+static bool numbers_equal(struct hd_objects *objects, hd_value left, hd_value right)
 {
     bool left_real = hd_kind_of(objects, left) == HD_IS_FLOAT;
     bool right_real = hd_kind_of(objects, right) == HD_IS_FLOAT;
@@ -277,12 +298,14 @@ static bool numbers_equal(const struct hd_objects *objects, hd_value left, hd_va
         hd_int_view(objects, left, &a);
     }
     hd_int_view(objects, right, &b);
-    return a.limb_count == b.limb_count && (a.negative == b.negative || a.limb_count == 0) &&
-           memcmp(a.limbs, b.limbs, a.limb_count * sizeof(uint64_t)) == 0;
+    if (a.limb_count != b.limb_count || (a.negative != b.negative && a.limb_count != 0))
+        return false;
+    hd_objects_worked(objects, a.limb_count * sizeof(uint64_t));
+    return memcmp(a.limbs, b.limbs, a.limb_count * sizeof(uint64_t)) == 0;
 }
 
 /* Neither is a tuple, and they are not the same word. */
-static bool simple_equal(const struct hd_objects *objects, hd_value left, hd_value right)
+static bool simple_equal(struct hd_objects *objects, hd_value left, hd_value right)
 {
     enum hd_kind_of_value kind = hd_kind_of(objects, left);
     switch (kind) {
@@ -309,10 +332,10 @@ static int tuples_equal(struct hd_objects *objects, hd_value left, hd_value righ
     struct tuple_stack stack;
     stack_init(&stack, objects->allocator);
     bool equal = hd_tuple_length(objects, left) == hd_tuple_length(objects, right);
-    uint32_t budget = ELEMENTS_MAX;
+    uint64_t units_end = objects->work_units + TUPLE_UNITS_MAX;
     int error = stack_push(&stack, (struct tuple_frame){.tuple = left, .other = right});
     while (!error && equal && stack.depth) {
-        if (budget-- == 0) {
+        if (objects->work_units++ >= units_end) {
             error = HD_ETOO_LARGE;
             break;
         }

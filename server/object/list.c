@@ -16,14 +16,25 @@ static void list_traverse(const struct hd_gc *gc, void *payload, struct hd_refs 
     out->spans[out->span_count++] = (struct hd_span){list->items + list->head, list->length};
 }
 
+static struct hd_span list_span(const struct hd_gc *gc, void *payload)
+{
+    (void)gc;
+    struct hd_list *list = payload;
+    return (struct hd_span){list->items + list->head, list->length};
+}
+
 static void count_down(struct hd_gc *gc, uint32_t index, void *payload)
 {
     (void)payload;
     hd_objects_of(gc)->type_count[hd_table_type(gc->table, index)]--;
 }
 
-const struct hd_type_ops hd_list_ops = {
-    .name = "list", .inner = true, .tracked = true, .traverse = list_traverse, .dispose = count_down};
+const struct hd_type_ops hd_list_ops = {.name = "list",
+                                        .inner = true,
+                                        .tracked = true,
+                                        .traverse = list_traverse,
+                                        .span = list_span,
+                                        .dispose = count_down};
 
 static size_t list_bytes(uint32_t capacity)
 {
@@ -66,6 +77,7 @@ static void slide(struct hd_objects *objects, struct hd_list *list, uint32_t hea
 {
     hd_gc_shade_words(objects->gc, list->items + list->head, list->length);
     memmove(list->items + head, list->items + list->head, (size_t)list->length * sizeof(hd_value));
+    hd_objects_worked(objects, (size_t)list->length * sizeof(hd_value));
     list->head = head;
 }
 
@@ -148,12 +160,14 @@ int hd_list_insert(struct hd_objects *objects, hd_value value, int64_t index, hd
     if (from_front) {
         hd_gc_shade_words(gc, items, position);
         memmove(items - 1, items, position * sizeof *items);
+        hd_objects_worked(objects, position * sizeof *items);
         list->head--;
         hd_gc_put_new(items + position - 1, element);
     } else {
         uint32_t behind = list->length - position;
         hd_gc_shade_words(gc, items + position, behind);
         memmove(items + position + 1, items + position, behind * sizeof *items);
+        hd_objects_worked(objects, behind * sizeof *items);
         hd_gc_put_new(items + position, element);
     }
     list->length++;
@@ -217,6 +231,7 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     if (position < behind) {
         hd_gc_shade_words(gc, items, position);
         memmove(items + 1, items, position * sizeof *items);
+        hd_objects_worked(objects, position * sizeof *items);
         list->head++;
         /* Those behind have come one place nearer to the start: a marker among them would leave one out. */
         if (gc->mark_cursor.index == hd_value_index(value) && gc->mark_cursor.offset > position)
@@ -224,6 +239,7 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     } else {
         hd_gc_shade_words(gc, items + position + 1, behind);
         memmove(items + position, items + position + 1, behind * sizeof *items);
+        hd_objects_worked(objects, behind * sizeof *items);
     }
     if (--list->length == 0)
         list->head = 0;
@@ -246,8 +262,19 @@ static void tuple_traverse(const struct hd_gc *gc, void *payload, struct hd_refs
     out->spans[out->span_count++] = (struct hd_span){tuple->items, tuple->length};
 }
 
-const struct hd_type_ops hd_tuple_ops = {
-    .name = "tuple", .inner = true, .tracked = true, .traverse = tuple_traverse, .dispose = count_down};
+static struct hd_span tuple_span(const struct hd_gc *gc, void *payload)
+{
+    (void)gc;
+    struct hd_tuple *tuple = payload;
+    return (struct hd_span){tuple->items, tuple->length};
+}
+
+const struct hd_type_ops hd_tuple_ops = {.name = "tuple",
+                                         .inner = true,
+                                         .tracked = true,
+                                         .traverse = tuple_traverse,
+                                         .span = tuple_span,
+                                         .dispose = count_down};
 
 int hd_tuple_new(struct hd_objects *objects, uint32_t length, hd_value *out)
 {

@@ -58,6 +58,8 @@ enum hd_kind_of_value {
 #define HD_ARITHMETIC_MAX_BYTES ((size_t)64 << 10)
 #define HD_ATTRIBUTES_MAX 250 /* of one class's layout */
 #define HD_NAME_MAX_BYTES 4096
+/* Parents above a scope, superclasses above a class: each is looked through for a name that the others do not have. */
+#define HD_CHAIN_MAX 1000
 
 #define HD_MEMO_SLOTS 4096
 
@@ -77,6 +79,12 @@ struct hd_objects {
     uint32_t class_free;       /* first of the free ids, whose words link them; 0: none */
     uint32_t class_capacity;
     uint64_t type_count[HD_TYPE_COUNT]; /* live objects of each type, those waiting to be taken apart included */
+    /*
+     * What was done beyond the usual cost of an operation: bytes that were hashed,
+     * compared or moved, elements that were looked at. It only grows; whoever shares
+     * time out looks at the difference. A unit is some tens of nanoseconds.
+     */
+    uint64_t work_units;
 };
 
 /* Registers the types with the collector. HD_ENOMEM. */
@@ -134,7 +142,10 @@ struct hd_key hd_key_of(hd_value value);
 struct hd_key hd_key_of_bytes(enum hd_tag tag, const uint8_t *bytes, size_t size);
 /* The key as a value of its own; str keys that were met lately are shared. HD_ENOMEM. */
 int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *out) HD_MUST_USE;
-/* HD_EUNHASHABLE, HD_ENOMEM (deep tuples), HD_ETOO_LARGE (tuples of more than a million elements, nested ones included). */
+/*
+ * HD_EUNHASHABLE, HD_ENOMEM (deep tuples), HD_ETOO_LARGE (tuples of more than a
+ * million elements, nested ones included, or of 64 MiB of str, bytes and ints).
+ */
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key) HD_MUST_USE;
 /* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM, HD_ETOO_LARGE. */
 int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out) HD_MUST_USE;
@@ -186,7 +197,7 @@ int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, h
 
 /* ---- classes and instances ------------------------------------------------ */
 
-/* superclass: HD_ABSENT or a class, whose layout is taken over. `name` is a str. */
+/* superclass: HD_ABSENT or a class, whose layout is taken over. `name` is a str. HD_EDEPTH: more than HD_CHAIN_MAX. */
 int hd_class_new(struct hd_objects *objects, hd_value name, hd_value superclass, hd_value *out) HD_MUST_USE;
 /* Adds an attribute to the layout unless it is there. HD_ELIMIT. */
 int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, struct hd_key *name) HD_MUST_USE;
@@ -202,7 +213,8 @@ bool hd_instance_next(const struct hd_objects *objects, hd_value instance, uint3
                       hd_value *value);
 /*
  * Attributes of an instance, then those of its class and superclasses (get
- * only); of a class its own. HD_EATTRIBUTE, HD_ETYPE. set steals on success.
+ * only); of a class its own. HD_EATTRIBUTE, HD_ETYPE (neither of these; set: a
+ * name that is no str of 1 to HD_NAME_MAX_BYTES). set steals on success.
  */
 int hd_attribute_get(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value *out) HD_MUST_USE;
 int hd_attribute_set(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value value) HD_MUST_USE;
@@ -210,7 +222,7 @@ int hd_attribute_delete(struct hd_objects *objects, hd_value object, struct hd_k
 
 /* ---- scopes --------------------------------------------------------------- */
 
-/* parent: HD_ABSENT or a scope. */
+/* parent: HD_ABSENT or a scope. HD_EDEPTH: more than HD_CHAIN_MAX parents. */
 int hd_scope_new(struct hd_objects *objects, hd_value parent, hd_value *out) HD_MUST_USE;
 /* Borrowed: its names, a dict; its parent, or HD_ABSENT. */
 hd_value hd_scope_names(const struct hd_objects *objects, hd_value scope);
@@ -229,6 +241,13 @@ int hd_set_item(struct hd_objects *objects, hd_value object, struct hd_key *key,
 int hd_pop_item(struct hd_objects *objects, hd_value object, struct hd_key *key, hd_value *out) HD_MUST_USE;
 /* An element of a list or tuple, a key of a dict, an element of a set. */
 int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out) HD_MUST_USE;
+/*
+ * The same in slices for a list or tuple, which is looked through from *position
+ * on for about `units`: 1: *out is known; 0: *position is where to go on, as long
+ * as the object has not changed; else an error.
+ */
+int hd_contains_step(struct hd_objects *objects, hd_value object, struct hd_key *key, uint32_t *position,
+                     uint64_t units, bool *out) HD_MUST_USE;
 /* Elements, entries, attributes, code points of a str, bytes of bytes. HD_ETYPE. */
 int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out) HD_MUST_USE;
 /* Empties a list, dict or set. */

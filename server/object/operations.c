@@ -96,29 +96,48 @@ int hd_pop_item(struct hd_objects *objects, hd_value object, struct hd_key *key,
     return 0;
 }
 
-static int sequence_contains(struct hd_objects *objects, hd_value object, enum hd_kind_of_value kind,
-                             const struct hd_key *key, bool *out)
+/* A unit of work is as many elements. */
+#define LOOKED_AT_PER_UNIT 4
+
+static int look_through(struct hd_objects *objects, hd_value object, enum hd_kind_of_value kind,
+                        const struct hd_key *key, uint32_t *position, uint64_t units, bool *out)
 {
     uint32_t length = kind == HD_IS_LIST ? hd_list_length(objects, object) : hd_tuple_length(objects, object);
+    uint64_t units_end = units < UINT64_MAX - objects->work_units ? objects->work_units + units : UINT64_MAX;
     bool equal = false;
-    for (uint32_t i = 0; i < length && !equal; i++) {
+    uint32_t i = *position;
+    while (i < length && !equal) {
+        if (objects->work_units >= units_end) {
+            *position = i;
+            return 0;
+        }
         hd_value element = kind == HD_IS_LIST ? hd_list_at(objects, object, i) : hd_tuple_at(objects, object, i);
         int error = hd_key_equal(objects, key, element, &equal);
         if (error)
             return error;
+        objects->work_units += ++i % LOOKED_AT_PER_UNIT == 0;
     }
     *out = equal;
-    return 0;
+    return 1;
+}
+
+int hd_contains_step(struct hd_objects *objects, hd_value object, struct hd_key *key, uint32_t *position,
+                     uint64_t units, bool *out)
+{
+    enum hd_kind_of_value kind = hd_kind_of(objects, object);
+    if (kind == HD_IS_LIST || kind == HD_IS_TUPLE)
+        return look_through(objects, object, kind, key, position, units, out);
+    if (kind != HD_IS_DICT && kind != HD_IS_SET)
+        return HD_ETYPE;
+    int error = hd_dict_contains(objects, object, key, out);
+    return error ? error : 1;
 }
 
 int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out)
 {
-    enum hd_kind_of_value kind = hd_kind_of(objects, object);
-    if (kind == HD_IS_DICT || kind == HD_IS_SET)
-        return hd_dict_contains(objects, object, key, out);
-    if (kind == HD_IS_LIST || kind == HD_IS_TUPLE)
-        return sequence_contains(objects, object, kind, key, out);
-    return HD_ETYPE;
+    uint32_t position = 0;
+    int result = hd_contains_step(objects, object, key, &position, UINT64_MAX, out);
+    return result < 0 ? result : 0;
 }
 
 int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
@@ -128,6 +147,7 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
     case HD_IS_STR: {
         const uint8_t *bytes = hd_bytes_view(objects, &object, &size);
         *out = hd_utf8_length(bytes, size);
+        hd_objects_worked(objects, size);
         return 0;
     }
     case HD_IS_BYTES:

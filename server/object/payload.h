@@ -42,35 +42,46 @@ struct hd_tuple {
     hd_value items[];
 };
 
+struct hd_closing; /* hash_internal.h */
+
 /*
  * An open-addressing index over entries in order of insertion, as CPython's dict
- * has it, that grows a few slots at a time.
+ * has it, that grows, shrinks and closes its holes a few entries at a time.
  *
  *     entries      `end` of `capacity` used; a dict's are pairs, a set's single
- *                  words; a deleted one has HD_ABSENT for a key
- *     slots        hash in the high half, entry + 1 in the low; 0 never used,
- *                  HD_SLOT_DELETED was used. NULL while `capacity` is at most
+ *                  words; a deleted one is a hole (hash_internal.h)
+ *     slots        hash in the high half, number of the entry + 1 in the low; 0 never
+ *                  used, HD_SLOT_DELETED was used. NULL while `capacity` is at most
  *                  HD_TABLE_UNINDEXED: then entries are looked through.
- *     old_slots    while growing: slots from `migrated` on are not in `slots` yet
+ *     old_slots    the index that is being left: slots from `migrated` on are not
+ *                  in `slots` yet
+ *     closing      while holes are closed: where entries have moved to
  *
  *     count <= end <= capacity
- *     count == number of entries whose key is present
+ *     count == number of entries that are not holes
+ *     the last entry is no hole, but while holes are closed
  *     each present entry is in exactly one of slots and old_slots
- *     filled (used and deleted in slots) <= 3/4 of them
+ *     waiting == those that are in old_slots
+ *     filled == used and deleted ones in slots
+ *     filled + waiting <= 3/4 of slots
  */
 struct hd_hash_table {
     uint32_t count;
     uint32_t gc_link;
     uint32_t end;
     uint32_t capacity;
-    hd_value *entries;   /* own: a block of the object allocator */
-    uint64_t *slots;     /* own */
-    uint64_t *old_slots; /* own */
-    uint32_t slot_bits;  /* log2 of the number of slots */
-    uint32_t old_slot_bits;
+    hd_value *entries;          /* own: a block of the object allocator */
+    uint64_t *slots;            /* own */
+    uint64_t *old_slots;        /* own */
+    struct hd_closing *closing; /* own */
     uint32_t filled;
     uint32_t migrated;
+    uint32_t waiting;
+    uint8_t slot_bits; /* log2 of the number of slots */
+    uint8_t old_slot_bits;
 };
+
+_Static_assert(sizeof(struct hd_hash_table) <= 64, "small dicts are many");
 
 struct hd_class {
     uint32_t id;
@@ -80,7 +91,7 @@ struct hd_class {
     hd_value layout;     /* dict: attribute name to position in instances */
     hd_value attributes; /* dict of the class's own attributes, or HD_ABSENT */
     uint32_t layout_count;
-    uint32_t instance_hint; /* slots that new instances get */
+    uint32_t depth; /* superclasses above it; <= HD_CHAIN_MAX */
 };
 
 /*
@@ -94,11 +105,20 @@ struct hd_instance {
 };
 
 struct hd_scope {
-    uint32_t closed;
+    uint16_t closed;
+    uint16_t depth; /* parents that it had when it was made; <= HD_CHAIN_MAX */
     uint32_t gc_link;
     hd_value names;
     hd_value parent;
 };
+
+/* Bytes hashed, compared or moved that make one unit of work; a key of usual size makes none. */
+#define HD_BYTES_PER_UNIT 64
+
+static inline void hd_objects_worked(struct hd_objects *objects, size_t bytes)
+{
+    objects->work_units += bytes / HD_BYTES_PER_UNIT;
+}
 
 static inline struct hd_objects *hd_objects_of(const struct hd_gc *gc)
 {

@@ -28,6 +28,9 @@ int hd_scope_new(struct hd_objects *objects, hd_value parent, hd_value *out)
 {
     if (parent != HD_ABSENT && !hd_is_type(objects, parent, HD_TYPE_SCOPE))
         return HD_ETYPE;
+    unsigned depth = parent == HD_ABSENT ? 0 : scope_of(objects, parent)->depth + 1u;
+    if (depth > HD_CHAIN_MAX)
+        return HD_EDEPTH;
     hd_value names, value;
     int error = hd_dict_new(objects, 0, &names);
     if (error)
@@ -38,6 +41,7 @@ int hd_scope_new(struct hd_objects *objects, hd_value parent, hd_value *out)
         return error;
     }
     struct hd_scope *scope = scope_of(objects, value);
+    scope->depth = (uint16_t)depth;
     hd_gc_put_new(&scope->names, names);
     hd_gc_put_new(&scope->parent, hd_gc_retain(objects->gc, parent));
     *out = value;

@@ -90,6 +90,8 @@ static void add_ever(struct hd_rpc_server *server, struct stat_list *list)
     add_stat(list, "rpc_deadlines_passed_count", counts->deadlines_count);
     add_stat(list, "rpc_export_parts_count", counts->parts_count);
     add_stat(list, "rpc_memory_retries_count", counts->retries_count);
+    add_stat(list, "rpc_input_reliefs_count", counts->input_reliefs_count);
+    add_stat(list, "rpc_policy_collections_count", counts->policy_collections_count);
     add_stat(list, "rpc_output_stalls_count", counts->stalls_count);
     add_stat(list, "rpc_received_bytes", counts->received_bytes);
     add_stat(list, "rpc_sent_bytes", counts->sent_bytes);
@@ -125,6 +127,9 @@ int hd_run_stats(struct hd_call *call, const void *message)
     add_now(call->server, &list);
     add_ever(call->server, &list);
     add_by_kind(call->server, &list);
+    hd_slice_stats(call->server, add_stat, &list);
+    if (call->server->stats_source)
+        call->server->stats_source(call->server->stats_source_context, add_stat, &list);
     if (list.failed)
         return HD_ENOMEM;
     Heapd__V1__StatsReply reply = HEAPD__V1__STATS_REPLY__INIT;

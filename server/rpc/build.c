@@ -53,31 +53,6 @@ static void drop_captures(struct hd_call *call, const struct hd_call_build *buil
         hd_gc_release(&call->heap->gc, build->build.captured[i]);
 }
 
-static int fail_build(struct hd_call *call, int error)
-{
-    switch (error) {
-    case HD_EPROTOCOL:
-        return hd_fail(call, error, "the literal's columns do not fit its kinds, or its top level does not fit");
-    case HD_EUTF8:
-        return hd_fail(call, error, "a str in the literal");
-    case HD_EDEPTH:
-        return hd_fail(call, error, "the literal nests deeper than %u", HD_LITERAL_MAX_DEPTH);
-    case HD_EUNHASHABLE:
-        return hd_fail(call, error, "a key in the literal");
-    case HD_EINVALID:
-        return hd_fail(call, error, "the literal shares or captures a container that it does not have");
-    default:
-        return error;
-    }
-}
-
-static int explain(struct hd_call *call, int error)
-{
-    if (error == HD_ETYPE)
-        return hd_fail(call, error, "the literal has an instance of what is no class");
-    return fail_build(call, error);
-}
-
 /* What a request asks for, whichever it is. */
 struct order {
     const Heapd__V1__Literal *literal;
@@ -147,11 +122,11 @@ static enum hd_step step_build(struct hd_unfinished *unfinished, uint64_t units)
         build->relieved = true;
         hd_builder_free(build->builder);
         build->builder = NULL;
-        if (hd_heap_relieve(call.heap) && (result = begin(&call, build)) == 0)
+        if (hd_policy_relieve(call.server) && (result = begin(&call, build)) == 0)
             return HD_STEP_AGAIN;
     }
     if (result)
-        hd_call_refuse(&call, explain(&call, result));
+        hd_call_refuse(&call, hd_fail_literal(&call, result));
     return HD_STEP_DONE;
 }
 
@@ -227,7 +202,7 @@ int hd_run_create(struct hd_call *call, const void *message)
         return go_on(call, &order, &plan);
     error = hd_build_value(call->objects, &plan.build, &value);
     if (error)
-        return explain(call, error);
+        return hd_fail_literal(call, error);
     /* With a slot, what was made is held, be it as small as an int: a chain names it. */
     error = hd_reply_result(call, value, request->into != 0);
     if (error)
@@ -254,7 +229,7 @@ int hd_run_extend(struct hd_call *call, const void *message)
         return go_on(call, &order, &plan);
     error = hd_build_extend(call->objects, &plan.build, order.container);
     if (error)
-        return explain(call, error);
+        return hd_fail_literal(call, error);
     fill_captures(call, &plan);
     hd_reply_empty(call);
     return 0;

@@ -4,10 +4,6 @@
 
 #include "rpc/private.h"
 
-/* Between two searches for memory: the objects of a heap that one request is made to pay for. */
-#define RELIEF_OBJECTS_PER_REQUEST 64
-#define RELIEF_REQUESTS_MIN 16
-
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id)
 {
     call->server = connection->server;
@@ -91,15 +87,14 @@ static int run_again(struct hd_call *call, const struct hd_frame *frame, const u
     int result = HD_ENOMEM;
     server->counts.retries_count++;
     hd_rpc_arena_reset(&server->arena);
-    if (hd_heap_relieve(server->heap)) {
+    if (hd_policy_relieve(server)) {
         hd_call_init(call, call->connection, call->method, call->request_id);
         call->operation = hd_operation_find(call->method);
         result = run_once(call, frame, body);
     }
     /* The search may have cost a collection: after one in vain, as many requests go by as share its cost. */
     if (result == HD_ENOMEM)
-        server->relief_after = server->counts.requests_count + RELIEF_REQUESTS_MIN +
-                               server->heap->table.live_count / RELIEF_OBJECTS_PER_REQUEST;
+        server->relief_after = hd_policy_next_relief(server);
     return result;
 }
 

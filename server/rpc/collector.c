@@ -20,6 +20,7 @@ static int reply_collection(struct hd_call *call, const struct hd_collection *re
         examined[i] = result->examined_count[i];
         reply.unreachable += unreachable[i];
     }
+    reply.unreachable_bytes = result->unreachable_bytes;
     reply.unreachable_by_generation = unreachable;
     reply.n_unreachable_by_generation = HD_GENERATIONS;
     reply.examined_by_generation = examined;
@@ -49,6 +50,21 @@ static void free_collect(struct hd_unfinished *unfinished)
 
 static const struct hd_unfinished_kind collect_kind = {step_collect, free_collect};
 
+static int begin(struct hd_call *call, const Heapd__V1__CollectRequest *request, struct hd_collect *out)
+{
+    struct hd_slice_watch watch;
+    if (request->dry_run) {
+        hd_heap_dry_run_begin(call->heap, out);
+        return 0;
+    }
+    hd_slice_begin(call->server, &watch);
+    int error = hd_heap_collect_begin(call->heap, request->generation, out);
+    /* The old are only begun; the young are a pause. */
+    if (!error && out->done)
+        hd_slice_end(call->server, &watch);
+    return error;
+}
+
 int hd_run_gc_collect(struct hd_call *call, const void *message)
 {
     const Heapd__V1__CollectRequest *request = message;
@@ -56,6 +72,9 @@ int hd_run_gc_collect(struct hd_call *call, const void *message)
     if (request->generation >= HD_GENERATIONS)
         return hd_fail(call, HD_EINVALID, "generation %u; generations are 0 to %d", request->generation,
                        HD_GENERATIONS - 1);
+    if (request->dry_run && request->generation != HD_GENERATIONS - 1)
+        return hd_fail(call, HD_EINVALID, "a dry run of generation %u; only one of generation %d can be had",
+                       request->generation, HD_GENERATIONS - 1);
     /* What would keep it from going on is asked first: the old are collected in slices. */
     struct collect *kept = NULL;
     if (request->generation == HD_GENERATIONS - 1) {
@@ -66,7 +85,7 @@ int hd_run_gc_collect(struct hd_call *call, const void *message)
         if (!kept)
             return HD_ENOMEM;
     }
-    int error = hd_heap_collect_begin(call->heap, request->generation, &collect);
+    int error = begin(call, request, &collect);
     if (error || !kept || collect.done) {
         hd_allocator_free(call->server->allocator, kept, sizeof *kept);
         return error ? error : reply_collection(call, &collect.result);

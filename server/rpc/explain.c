@@ -221,3 +221,23 @@ int hd_fail_name(struct hd_call *call, int error, const ProtobufCBinaryData *nam
     }
     return error;
 }
+
+int hd_fail_literal(struct hd_call *call, int error)
+{
+    switch (error) {
+    case HD_EPROTOCOL:
+        return hd_fail(call, error, "the literal's columns do not fit its kinds, or its top level does not fit");
+    case HD_EUTF8:
+        return hd_fail(call, error, "a str in the literal");
+    case HD_EDEPTH:
+        return hd_fail(call, error, "the literal nests deeper than %u", HD_LITERAL_MAX_DEPTH);
+    case HD_EUNHASHABLE:
+        return hd_fail(call, error, "a key in the literal");
+    case HD_ETYPE:
+        return hd_fail(call, error, "the literal has an instance of what is no class, or whose attribute has no str for a name");
+    case HD_EINVALID:
+        return hd_fail(call, error, "the literal shares or captures a container that it does not have");
+    default:
+        return error;
+    }
+}

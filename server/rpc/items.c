@@ -80,27 +80,6 @@ int hd_run_del_item(struct hd_call *call, const void *message)
     return error;
 }
 
-int hd_run_contains(struct hd_call *call, const void *message)
-{
-    const Heapd__V1__ContainsRequest *request = message;
-    struct hd_call_key key;
-    hd_value object;
-    bool contained;
-    int error = hd_call_object(call, request->object, &object);
-    if (!error)
-        error = hd_call_key(call, request->key, &key);
-    if (error)
-        return error;
-    error = hd_contains(call->objects, object, &key.key, &contained);
-    if (error)
-        /* The key may be of any kind, so the object's type is what does not fit. */
-        (void)hd_fail_on(call, error, object, error == HD_ETYPE ? NULL : &key.key);
-    hd_call_key_done(call, &key);
-    if (!error)
-        hd_reply_bool(call, contained);
-    return error;
-}
-
 int hd_run_append(struct hd_call *call, const void *message)
 {
     const Heapd__V1__AppendRequest *request = message;

@@ -16,6 +16,8 @@ int hd_run_open_scope(struct hd_call *call, const void *message)
         error = hd_call_scope(call, request->parent, &parent);
     if (!error)
         error = hd_scope_new(call->objects, parent, &scope);
+    if (error == HD_EDEPTH)
+        return hd_fail(call, error, "a scope with more than %d parents", HD_CHAIN_MAX);
     return error ? error : hd_reply_result(call, scope, true);
 }
 
@@ -29,7 +31,7 @@ int hd_run_close_scope(struct hd_call *call, const void *message)
     if (error)
         return error;
     hd_scope_close(call->objects, scope);
-    hd_waiters_wake_all(call->server);
+    call->server->waiters_stale = true;
     hd_reply_empty(call);
     return 0;
 }
@@ -108,7 +110,10 @@ static int gather(struct hd_call *call, hd_value scope, const Heapd__V1__ListNam
     struct hd_rpc_arena *arena = &call->server->arena;
     size_t room = call->server->config.max_frame_bytes / 2;
     hd_value name, value;
-    for (uint32_t looked = 0; looked < LOOK_MAX && reply->n_names < limit; looked++) {
+    /* To tell the length of a long str is work, too. */
+    uint64_t units_end = call->objects->work_units + HD_TURN_UNITS;
+    for (uint32_t looked = 0;
+         looked < LOOK_MAX && reply->n_names < limit && call->objects->work_units < units_end; looked++) {
         uint32_t before = *position;
         if (!hd_heap_next_name(call->heap, scope, position, &name, &value)) {
             *position = 0;

@@ -42,6 +42,8 @@ int hd_run_create_class(struct hd_call *call, const void *message)
         return hd_fail_name(call, error, &request->name);
     error = hd_class_new(call->objects, name, superclass, &class_value);
     hd_gc_release(gc, name);
+    if (error == HD_EDEPTH)
+        return hd_fail(call, error, "a class with more than %d superclasses", HD_CHAIN_MAX);
     if (error)
         return error;
     error = add_attributes(call, class_value, request);

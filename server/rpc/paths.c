@@ -7,6 +7,10 @@
 
 /* ---- resolve ---- */
 
+/* A longer path, or one of longer keys, is walked by several requests, each from where the last one ended. */
+#define STEPS_MAX 16384
+#define STEPS_MAX_UNITS (16 * HD_TURN_UNITS)
+
 static int step_member(struct hd_call *call, hd_value object, const ProtobufCBinaryData *name, hd_value *out)
 {
     enum hd_kind_of_value kind = hd_kind_of(call->objects, object);
@@ -86,13 +90,19 @@ int hd_run_resolve(struct hd_call *call, const void *message)
 {
     const Heapd__V1__ResolveRequest *request = message;
     hd_value value, next;
+    if (request->n_steps > STEPS_MAX)
+        return hd_fail(call, HD_ELIMIT, "a path of %zu steps; at most %d", request->n_steps, STEPS_MAX);
     int error = hd_call_into(call, request->into);
     if (!error)
         error = begin_path(call, request, &value);
     if (error)
         return error;
+    uint64_t units_end = call->objects->work_units + STEPS_MAX_UNITS;
     for (size_t i = 0; i < request->n_steps; i++) {
-        error = step(call, value, request->steps[i], &next);
+        if (call->objects->work_units < units_end)
+            error = step(call, value, request->steps[i], &next);
+        else
+            error = hd_fail(call, HD_ELIMIT, "the keys so far are too long for one request");
         if (error)
             say_step(call, i + 1, request->n_steps);
         hd_gc_release(&call->heap->gc, value);

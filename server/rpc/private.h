@@ -51,6 +51,7 @@ enum hd_operation_flag {
     HD_OP_BEFORE_HELLO = 1, /* Hello itself */
     HD_OP_ADMIN = 2,
     HD_OP_CONTINUES = 4, /* may be parked, or go on in slices */
+    HD_OP_HEAP_WORK = 8, /* these slices are measured as the heap's own */
 };
 
 struct hd_operation {
@@ -130,7 +131,46 @@ struct hd_rpc_counts {
     uint64_t connections_ever_count;
     uint64_t connections_refused_count;
     uint64_t sessions_killed_count;
+    uint64_t input_reliefs_count;
+    uint64_t policy_collections_count;
 };
+
+/* ---- how long slices take (slices.c) -------------------------------------- */
+
+enum hd_slice {
+    HD_SLICE_YOUNG,   /* a young collection, with whatever else was done beside it */
+    HD_SLICE_FULL,    /* tracing and clearing */
+    HD_SLICE_FREE,    /* taking the dead apart; what ended sessions held */
+    HD_SLICE_COMPACT, /* moving */
+    HD_SLICE_OTHER,   /* unmapping; looking whether something is due */
+    HD_SLICE_REQUEST, /* an export, a long literal: not the heap's own */
+    HD_SLICE_RELIEF,  /* all of it in one go, at the limit */
+    HD_SLICE_KINDS,
+};
+#define HD_SLICE_BUCKETS 65
+
+/* count == the sum of buckets; a time of n ns is in bucket 64 - clz(n), one of 0 in bucket 0. */
+struct hd_slice_times {
+    uint64_t count;
+    uint64_t total_ns;
+    uint64_t max_ns;
+    uint64_t buckets[HD_SLICE_BUCKETS];
+};
+
+struct hd_slice_watch {
+    enum hd_slice kind; /* found by begin; may be changed before end */
+    uint64_t young_collections;
+    uint64_t begin_ns;
+};
+
+const char *hd_slice_name(enum hd_slice kind);
+/* Two looks at the clock: around work that is there, not around the question whether there is some. */
+void hd_slice_begin(const struct hd_rpc_server *server, struct hd_slice_watch *watch);
+void hd_slice_end(struct hd_rpc_server *server, const struct hd_slice_watch *watch);
+/* The upper end of the bucket that the quantile is in, and not above the longest; 0: there were none. */
+uint64_t hd_slice_quantile_ns(const struct hd_slice_times *times, unsigned permille);
+/* For Stats (memory.c). */
+void hd_slice_stats(const struct hd_rpc_server *server, hd_stat_visit visit, void *context);
 
 struct hd_rpc_server {
     struct hd_heap *heap;   /* borrow */
@@ -158,10 +198,20 @@ struct hd_rpc_server {
     uint32_t deadline_count;
     struct hd_root_source waiter_roots;
     uint64_t names_epoch; /* the heap's, as far as waiters know of it */
+    bool waiters_stale;   /* a scope was closed: all are to look again */
     uint64_t unfinished_count;
     /* After a search for memory that did not help: the number of requests at which the next may be. */
     uint64_t relief_after;
+    uint64_t input_relief_after; /* the same, for hd_rpc_relieve */
     bool shutdown_wanted;
+    bool heap_behind;               /* the last settle left something: the next one is worth measuring */
+    bool collect_wanted;            /* a full collection is to begin as soon as it can */
+    uint64_t collect_at_ns;         /* UINT64_MAX: not by the clock */
+    uint64_t collected_activity;    /* when the last such collection began */
+    struct hd_unfinished *freezing; /* borrow: the one freeze or unfreeze that goes on */
+    hd_rpc_stats_source stats_source; /* may be NULL */
+    void *stats_source_context;
+    struct hd_slice_times slices[HD_SLICE_KINDS];
     struct hd_rpc_counts counts;
 };
 
@@ -232,6 +282,8 @@ int hd_fail_handle(struct hd_call *call, int error, hd_handle handle);
 int hd_fail_slot(struct hd_call *call, int error, hd_handle handle);
 /* The error of a name. */
 int hd_fail_name(struct hd_call *call, int error, const ProtobufCBinaryData *name);
+/* The error of building a literal. */
+int hd_fail_literal(struct hd_call *call, int error);
 /* Writes text, cut short where the room ends; bytes quoted and escaped. */
 void hd_text_print(struct hd_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void hd_text_bytes(struct hd_text *text, const uint8_t *bytes, size_t size);
@@ -326,10 +378,25 @@ int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinary
                      uint64_t wait_ms) HD_MUST_USE;
 /* A name was bound: whoever waits for it looks again. */
 void hd_waiters_bound(struct hd_rpc_server *server, const uint8_t *name, size_t size);
-/* All look again, in slices: something happened that no name tells. */
+/*
+ * All look again, in slices: something happened that no name tells. O(waiters), so
+ * hd_rpc_run does it, once for all scopes that were closed in a turn (waiters_stale).
+ */
 void hd_waiters_wake_all(struct hd_rpc_server *server);
 /* Those whose time is over. */
 void hd_waiters_expire(struct hd_rpc_server *server);
+
+/* ---- what the server does by itself (policy.c) ---------------------------- */
+
+void hd_policy_init(struct hd_rpc_server *server);
+/* Begins a collection that is due by the clock or after a session. */
+void hd_policy_run(struct hd_rpc_server *server);
+/* All that it held is released. */
+void hd_policy_session_ended(struct hd_rpc_server *server, const struct hd_session *session);
+/* hd_heap_relieve, measured. */
+bool hd_policy_relieve(struct hd_rpc_server *server);
+/* After a search that did not help: the number of requests at which the next may be. */
+uint64_t hd_policy_next_relief(const struct hd_rpc_server *server);
 
 /* ---- handlers ------------------------------------------------------------- */
 
@@ -341,7 +408,8 @@ void hd_waiters_expire(struct hd_rpc_server *server);
     X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \
     X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
     X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
-    X(stats) X(list_sessions) X(kill_session) X(shutdown)
+    X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
+    X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)

@@ -29,6 +29,8 @@ struct hd_rpc_config {
     uint32_t max_parked;      /* requests of a session that wait or go on in slices */
     size_t output_high_bytes; /* above: no further request of this connection starts */
     uint32_t at_once_nodes;   /* literals of more nodes are built in slices; 0: 4096 */
+    uint64_t collect_interval_ns; /* a full collection begins so often, unless nothing happened; 0: never */
+    bool collect_on_session_end;  /* and when a session that had handles has released all of them */
 };
 
 /* Who is at the other end, as the kernel says. */
@@ -45,6 +47,23 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
 void hd_rpc_server_free(struct hd_rpc_server *server);
 /* The daemon's bookkeeping allocator, for the layer above. Lend until the server is freed. */
 const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server);
+
+/*
+ * Numbers of the layer above, for the Stats reply: `source` calls visit for each
+ * (name with its unit, and value; the name is lent for that call) whenever
+ * somebody asks. Both are borrowed until another source, or NULL, is set.
+ */
+typedef void (*hd_stat_visit)(void *context, const char *name, uint64_t value);
+typedef void (*hd_rpc_stats_source)(void *source_context, hd_stat_visit visit, void *visit_context);
+void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_source source, void *source_context);
+
+/*
+ * The layer above has no memory for input that came: collects, frees and
+ * compacts in one go, a pause. True if bytes came back, so that a second try is
+ * worth while. Only between calls. Soon after such a search there is no other:
+ * false, at no cost, so that large frames at the limit do not stop everyone.
+ */
+bool hd_rpc_relieve(struct hd_rpc_server *server) HD_MUST_USE;
 
 /* HD_ENOMEM or HD_ELIMIT. `owner` is what hd_rpc_connection_owner gives back. */
 int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer *peer, void *owner,

@@ -23,6 +23,7 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
         return error;
     }
     hd_waiters_init(server);
+    hd_policy_init(server);
     *out = server;
     return 0;
 }
@@ -34,6 +35,7 @@ static void free_closed(struct hd_rpc_server *server)
     if (!server->closing)
         server->closing_last = NULL;
     server->closing_count--;
+    hd_policy_session_ended(server, &connection->session);
     hd_session_fini(&connection->session);
     hd_allocator_free(server->allocator, connection, sizeof *connection);
 }
@@ -55,6 +57,12 @@ const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server)
     return server->allocator;
 }
 
+void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_source source, void *source_context)
+{
+    server->stats_source = source;
+    server->stats_source_context = source_context;
+}
+
 static void close_sessions(struct hd_rpc_server *server, uint64_t units)
 {
     while (server->closing && units > 0) {
@@ -67,20 +75,41 @@ static void close_sessions(struct hd_rpc_server *server, uint64_t units)
     }
 }
 
+static void close_measured(struct hd_rpc_server *server, uint64_t units)
+{
+    struct hd_slice_watch watch;
+    hd_slice_begin(server, &watch);
+    watch.kind = HD_SLICE_FREE;
+    close_sessions(server, units);
+    hd_slice_end(server, &watch);
+}
+
+static bool step_heap(struct hd_rpc_server *server, uint64_t units)
+{
+    struct hd_slice_watch watch;
+    if (!hd_heap_has_work(server->heap))
+        return false;
+    hd_slice_begin(server, &watch);
+    bool more = hd_heap_step(server->heap, units);
+    hd_slice_end(server, &watch);
+    return more;
+}
+
 /* Requests first, since somebody waits for them; then what dead sessions leave, and the heap's own work. */
 bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 {
     uint64_t half = work_units / 2 + 1;
     hd_waiters_expire(server);
-    if (server->names_epoch != server->heap->names_epoch)
+    if (server->waiters_stale || server->names_epoch != server->heap->names_epoch)
         hd_waiters_wake_all(server);
     uint64_t left = half;
     if (server->runnable_first)
         left = hd_unfinished_run(server, half);
     if (server->closing)
-        close_sessions(server, left / 2 + 1);
-    bool heap_has_work = hd_heap_step(server->heap, half);
-    return heap_has_work || server->closing || server->runnable_first;
+        close_measured(server, left / 2 + 1);
+    hd_policy_run(server);
+    server->heap_behind = step_heap(server, half);
+    return server->heap_behind || server->closing || server->runnable_first;
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

@@ -49,17 +49,22 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(UNBIND, unbind, unbind_request, 0, NULL),
     ROW(LIST_NAMES, list_names, list_names_request, 0, NULL),
 
-    ROW(GC_COLLECT, gc_collect, collect_request, HD_OP_CONTINUES, NULL),
+    ROW(GC_COLLECT, gc_collect, collect_request, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
     ROW(GC_SET_THRESHOLD, gc_set_threshold, thresholds, 0, NULL),
     ROW(GC_GET_THRESHOLD, gc_get_threshold, empty, 0, NULL),
     ROW(GC_GET_COUNT, gc_get_count, empty, 0, NULL),
     ROW(GC_STATS, gc_stats, empty, 0, NULL),
     ROW(GC_SET_ENABLED, gc_set_enabled, set_enabled_request, 0, NULL),
+    ROW(GC_FREEZE, gc_freeze, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
+    ROW(GC_UNFREEZE, gc_unfreeze, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
+    ROW(GC_FREEZE_COUNT, gc_freeze_count, empty, 0, NULL),
+    ROW(COMPACT, compact, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
 
     ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),
     ROW(LIST_SESSIONS, list_sessions, empty, HD_OP_ADMIN, NULL),
     ROW(KILL_SESSION, kill_session, kill_session_request, HD_OP_ADMIN, NULL),
     ROW(SHUTDOWN, shutdown, empty, HD_OP_ADMIN, NULL),
+    ROW(MEMORY, memory, empty, HD_OP_ADMIN, NULL),
 };
 
 const struct hd_operation *hd_operation_find(uint16_t method)

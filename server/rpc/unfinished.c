@@ -153,16 +153,31 @@ void hd_unfinished_unblock(struct hd_rpc_connection *connection)
     }
 }
 
+static void step_measured(struct hd_rpc_server *server, struct hd_unfinished *unfinished, uint64_t units)
+{
+    struct hd_slice_watch watch;
+    bool is_heap_work = hd_operation_find(unfinished->method)->flags & HD_OP_HEAP_WORK;
+    hd_slice_begin(server, &watch);
+    enum hd_step step = unfinished->kind->step(unfinished, units);
+    hd_unfinished_after(unfinished, step);
+    if (!is_heap_work)
+        watch.kind = HD_SLICE_REQUEST;
+    hd_slice_end(server, &watch);
+}
+
 uint64_t hd_unfinished_run(struct hd_rpc_server *server, uint64_t units)
 {
     while (units > 0 && server->runnable_first) {
         struct hd_unfinished *unfinished = server->runnable_first;
         uint64_t slice = units < HD_SLICE_UNITS ? units : HD_SLICE_UNITS;
         /* One that waits for a name has little to do. */
-        uint64_t cost = unfinished->parked && slice > 64 ? 64 : slice;
+        bool is_short = unfinished->parked && slice > 64;
         take_out_of_turns(unfinished);
-        hd_unfinished_after(unfinished, unfinished->kind->step(unfinished, slice));
-        units -= cost;
+        if (is_short)
+            hd_unfinished_after(unfinished, unfinished->kind->step(unfinished, slice));
+        else
+            step_measured(server, unfinished, slice);
+        units -= is_short ? 64 : slice;
     }
     return units;
 }

@@ -88,33 +88,13 @@ int hd_call_build_init(struct hd_call *call, const Heapd__V1__Literal *literal, 
     return 0;
 }
 
-static int fail_literal(struct hd_call *call, int error)
-{
-    switch (error) {
-    case HD_EPROTOCOL:
-        return hd_fail(call, error, "the literal's columns do not fit its kinds, or it has not one top-level node");
-    case HD_EUTF8:
-        return hd_fail(call, error, "a str in the literal");
-    case HD_EDEPTH:
-        return hd_fail(call, error, "the literal nests deeper than %u", HD_LITERAL_MAX_DEPTH);
-    case HD_EUNHASHABLE:
-        return hd_fail(call, error, "a key in the literal");
-    case HD_ETYPE:
-        return hd_fail(call, error, "the literal has an instance of what is no class");
-    case HD_EINVALID:
-        return hd_fail(call, error, "the literal shares a container that it does not have");
-    default:
-        return error;
-    }
-}
-
 static int build_literal(struct hd_call *call, const Heapd__V1__Literal *literal, hd_value *out)
 {
     struct hd_call_build build;
     int error = hd_call_build_init(call, literal, &build);
     if (!error)
         error = hd_build_value(call->objects, &build.build, out);
-    return error ? fail_literal(call, error) : 0;
+    return error ? hd_fail_literal(call, error) : 0;
 }
 
 /* ---- values ---- */

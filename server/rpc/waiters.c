@@ -139,7 +139,8 @@ uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
 {
     if (server->runnable_first)
         return 0;
-    return server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
+    uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
+    return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;
 }
 
 void hd_waiters_expire(struct hd_rpc_server *server)
@@ -309,6 +310,7 @@ void hd_waiters_bound(struct hd_rpc_server *server, const uint8_t *name, size_t 
 void hd_waiters_wake_all(struct hd_rpc_server *server)
 {
     server->names_epoch = server->heap->names_epoch;
+    server->waiters_stale = false;
     for (uint32_t i = 0; i < server->waiter_count; i++)
         hd_unfinished_make_runnable(&server->waiters[i]->base);
 }

@@ -3,9 +3,9 @@
  *
  *     heapd-model [--seed N] [--seeds N] [--operations N] [--check-every N] [--verbose]
  *
- * Without --seed the clock chooses. Each seed also chooses whether memory is
- * limited and whether allocations fail. The seed is printed first, so a failure
- * can be run again.
+ * Without --seed, HEAPD_TEST_SEED or the clock chooses. Each seed also chooses
+ * whether memory is limited and whether allocations fail. The seed is printed
+ * first, so a failure can be run again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static void start(struct run *run, const struct run_options *options)
     config.settle_units = 4 + run_below(run, 300);
     config.fault = fault;
     config.fault_context = run;
-        MODEL_ASSERT(hd_heap_new(hd_os_linux(), &config, &run->heap) == 0);
+    MODEL_ASSERT(hd_heap_new(hd_os_linux(), &config, &run->heap) == 0);
     run->objects = &run->heap->objects;
     run->gc = &run->heap->gc;
     if (options->limit_bytes)
@@ -111,7 +111,8 @@ static void run_seed(const struct run_options *options)
     static struct run run;
     printf("model: --seed %" PRIu64 " --operations %" PRIu64 " --check-every %" PRIu64 " (limit %" PRIu64
            " KiB, faults %u%%)\n",
-           options->seed, options->operations, options->check_every, options->limit_bytes >> 10, options->fault_percent);
+           options->seed, options->operations, options->check_every, options->limit_bytes >> 10,
+           options->fault_percent);
     fflush(stdout);
     start(&run, options);
     for (uint64_t i = 0; i < options->operations; i++) {
@@ -127,13 +128,13 @@ static void run_seed(const struct run_options *options)
             make_room(&run);
     }
     if (options->verbose)
-        printf("  objects created %" PRIu64 ", at once %u, collections %" PRIu64 "/%" PRIu64 "/%" PRIu64 ", found %" PRIu64 "/%" PRIu64
-               "/%" PRIu64 ", operations refused %" PRIu64 ", walks whole %" PRIu64 ", changed %" PRIu64
-               ", compactions %" PRIu64 "\n",
-               run.gc->created_count, run.live_peak, run.gc->stats[0].collection_count, run.gc->stats[1].collection_count,
-               run.gc->stats[2].collection_count, run.gc->stats[0].collected_count, run.gc->stats[1].collected_count,
-               run.gc->stats[2].collected_count, run.failed_count, run.walk_done_count, run.walk_changed_count,
-               run.gc->compaction.compaction_count);
+        printf("  objects created %" PRIu64 ", at once %u, collections %" PRIu64 "/%" PRIu64 "/%" PRIu64
+               ", found %" PRIu64 "/%" PRIu64 "/%" PRIu64 ", operations refused %" PRIu64 ", walks whole %" PRIu64
+               ", changed %" PRIu64 ", compactions %" PRIu64 "\n",
+               run.gc->created_count, run.live_peak, run.gc->stats[0].collection_count,
+               run.gc->stats[1].collection_count, run.gc->stats[2].collection_count, run.gc->stats[0].collected_count,
+               run.gc->stats[1].collected_count, run.gc->stats[2].collected_count, run.failed_count,
+               run.walk_done_count, run.walk_changed_count, run.gc->compaction.compaction_count);
     finish(&run);
 }
 
@@ -148,7 +149,8 @@ int main(int argc, char **argv)
 {
     struct run_options options = {.operations = 20000, .check_every = 100};
     uint64_t seeds = 1;
-    options.seed = (uint64_t)time(NULL);
+    const char *wanted = getenv("HEAPD_TEST_SEED");
+    options.seed = wanted ? strtoull(wanted, NULL, 0) : (uint64_t)time(NULL);
     for (int i = 1; i < argc; i++) {
         uint64_t number = i + 1 < argc ? strtoull(argv[i + 1], NULL, 0) : 0;
         if (strcmp(argv[i], "--verbose") == 0) {
@@ -164,7 +166,8 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--check-every") == 0 && i + 1 < argc && number > 0)
             options.check_every = number;
         else {
-            fprintf(stderr, "usage: %s [--seed N] [--seeds N] [--operations N] [--check-every N] [--verbose]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--seed N] [--seeds N] [--operations N] [--check-every N] [--verbose]\n",
+                    argv[0]);
             return 2;
         }
         i++;

@@ -77,8 +77,8 @@ static uint32_t find(const struct model *model, const struct hd_heap *heap, hd_v
     if (index >= model->by_index_count || !model->by_index[index])
         return MODEL_NONE;
     uint32_t number = model->by_index[index];
-    bool same = model->objects[number].used &&
-                model->objects[number].identity == hd_table_identity(&heap->table, index);
+    bool same =
+        model->objects[number].used && model->objects[number].identity == hd_table_identity(&heap->table, index);
     return same ? number : MODEL_NONE;
 }
 
@@ -120,7 +120,8 @@ struct model_value model_adopt(struct model *model, const struct hd_heap *heap, 
     return value;
 }
 
-void model_insert(struct model_value **items, uint32_t *count, uint32_t *capacity, uint32_t at, struct model_value value)
+void model_insert(struct model_value **items, uint32_t *count, uint32_t *capacity, uint32_t at,
+                  struct model_value value)
 {
     if (*count == *capacity) {
         *capacity = *capacity ? *capacity * 2 : 4;

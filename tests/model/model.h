@@ -20,12 +20,12 @@
 /* What a scalar is, so that the model can tell which keys are equal. */
 struct model_scalar {
     enum hd_kind_of_value kind;
-    int64_t integer;       /* ints of 64 bits and bools */
-    bool big;              /* an int beyond that: 2 ** power, negative or not */
+    int64_t integer; /* ints of 64 bits and bools */
+    bool big;        /* an int beyond that: 2 ** power, negative or not */
     unsigned power;
     bool negative;
     double real;
-    const char *bytes;     /* str, bytes */
+    const char *bytes; /* str, bytes */
     size_t size;
 };
 
@@ -40,20 +40,20 @@ struct model_object {
     enum hd_kind_of_value kind;
     uint64_t identity;
     hd_value word;
-    struct model_scalar scalar;   /* of a leaf */
-    struct model_value *items;    /* own; elements, keys and values in turn, values of attributes by position in names */
+    struct model_scalar scalar; /* of a leaf */
+    struct model_value *items;  /* own; elements, keys and values in turn, values of attributes by position in names */
     uint32_t count;
     uint32_t capacity;
-    unsigned depth;               /* of tuples within tuples */
-    uint32_t owner;               /* an instance's class, a class's superclass, a scope's parent */
-    struct model_value name;      /* of a class */
-    hd_value *names;              /* own; a class's layout: names as inline words */
+    unsigned depth;          /* of tuples within tuples */
+    uint32_t owner;          /* an instance's class, a class's superclass, a scope's parent */
+    struct model_value name; /* of a class */
+    hd_value *names;         /* own; a class's layout: names as inline words */
     uint32_t name_count;
-    struct model_value *own;      /* own; a class's own attributes: name, value in turn */
+    struct model_value *own; /* own; a class's own attributes: name, value in turn */
     uint32_t own_count;
     uint32_t own_capacity;
-    bool has_own;                 /* the class has a dict of its own attributes */
-    bool closed;                  /* scope */
+    bool has_own; /* the class has a dict of its own attributes */
+    bool closed;  /* scope */
 };
 
 #define MODEL_ROOTS 48
@@ -62,15 +62,15 @@ struct model {
     struct model_object *objects; /* own; number 0 is none */
     uint32_t object_count;        /* numbers ever used */
     uint32_t capacity;
-    uint32_t free_number;         /* search starts here */
-    uint32_t *by_index;           /* own; the object of a table index, if its identity is right */
+    uint32_t free_number; /* search starts here */
+    uint32_t *by_index;   /* own; the object of a table index, if its identity is right */
     uint32_t by_index_count;
     struct model_value roots[MODEL_ROOTS];
     struct model_value walk_root; /* of the walk under way */
     struct model_value *globals;  /* own; name, value in turn */
     uint32_t global_count;
     uint32_t global_capacity;
-    uint32_t *queue;              /* own; of the search */
+    uint32_t *queue; /* own; of the search */
 };
 
 /* Aborts the test with a message; the caller has printed the seed. */
@@ -96,7 +96,8 @@ static inline struct model_object *model_at(const struct model *model, uint32_t 
 }
 
 /* Insert and remove words of an array of values. */
-void model_insert(struct model_value **items, uint32_t *count, uint32_t *capacity, uint32_t at, struct model_value value);
+void model_insert(struct model_value **items, uint32_t *count, uint32_t *capacity, uint32_t at,
+                  struct model_value value);
 void model_remove(struct model_value *items, uint32_t *count, uint32_t at);
 
 /* The scalar behind a value; false for containers. */

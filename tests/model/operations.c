@@ -7,7 +7,10 @@
 #include "run.h"
 
 #define LENGTH_OF(array) ((uint32_t)(sizeof(array) / sizeof(array)[0]))
-#define TEXT(k, text) {.kind = (k), .bytes = (text), .size = sizeof(text) - 1}
+#define TEXT(k, text) \
+    { \
+        .kind = (k), .bytes = (text), .size = sizeof(text) - 1 \
+    }
 
 static const struct model_scalar scalars[] = {
     {.kind = HD_IS_NONE},
@@ -121,7 +124,6 @@ static void set_root(struct run *run, uint32_t at, struct model_value value)
     let_go(run, old);
 }
 
-
 /* Some value, owned: a new scalar, or what a root holds. */
 static bool some_value(struct run *run, struct model_value *out)
 {
@@ -231,8 +233,7 @@ static bool key_hashable(struct run *run, const struct some_key *key)
 }
 
 /* Its position among the words of a dict (stride 2) or set (1); -1. */
-static int64_t find_key(struct run *run, const struct model_object *object, uint32_t stride,
-                        const struct some_key *key)
+static int64_t find_key(struct run *run, const struct model_object *object, uint32_t stride, const struct some_key *key)
 {
     for (uint32_t i = 0; i < object->count; i += stride)
         if (key_is(run, key, object->items[i]))
@@ -913,8 +914,8 @@ static void op_build(struct run *run)
                              .captures = &capture,
                              .capture_count = 1,
                              .captured = &captured};
-    int error = target ? hd_build_extend(run->objects, &build, target->word)
-                       : hd_build_value(run->objects, &build, &word);
+    int error =
+        target ? hd_build_extend(run->objects, &build, target->word) : hd_build_value(run->objects, &build, &word);
     hd_literal_writer_fini(&writer);
     int wanted = broken ? HD_EHANDLE_UNKNOWN : 0;
     if (!run_expect(run, error, wanted) || wanted)
@@ -922,7 +923,8 @@ static void op_build(struct run *run)
     struct model_value tuple = model_adopt(&run->model, run->heap, captured, NULL);
     struct model_object *object = model_at(&run->model, tuple.object);
     for (uint32_t i = 0; i < ints; i++)
-        model_insert(&object->items, &object->count, &object->capacity, i, (struct model_value){.word = hd_value_int(i)});
+        model_insert(&object->items, &object->count, &object->capacity, i,
+                     (struct model_value){.word = hd_value_int(i)});
     object->depth = 1;
     struct model_value list = {.word = word};
     if (!target) {
@@ -945,13 +947,13 @@ static const struct {
     void (*run)(struct run *run);
     unsigned weight;
 } operations[] = {
-    {op_new_scalar, 4},    {op_new_container, 30}, {op_new_tuple, 10},     {op_new_class, 2},
-    {op_new_instance, 5},  {op_new_scope, 2},      {op_duplicate, 5},     {op_release, 14},
-    {op_descend, 12},      {op_append, 20},        {op_insert, 7},        {op_list_set, 6},
-    {op_list_pop, 7},      {op_contains, 4},       {op_clear, 2},         {op_table_put, 24},
-    {op_table_get, 6},     {op_table_remove, 7},   {op_pop_last, 3},      {op_attribute_set, 10},
-    {op_attribute_get, 5}, {op_attribute_delete, 3}, {op_bind, 4},        {op_unbind, 3},
-    {op_look_up, 4},       {op_close_scope, 1},    {op_add, 4},           {op_build, 5},
+    {op_new_scalar, 4},    {op_new_container, 30},   {op_new_tuple, 10}, {op_new_class, 2},
+    {op_new_instance, 5},  {op_new_scope, 2},        {op_duplicate, 5},  {op_release, 14},
+    {op_descend, 12},      {op_append, 20},          {op_insert, 7},     {op_list_set, 6},
+    {op_list_pop, 7},      {op_contains, 4},         {op_clear, 2},      {op_table_put, 24},
+    {op_table_get, 6},     {op_table_remove, 7},     {op_pop_last, 3},   {op_attribute_set, 10},
+    {op_attribute_get, 5}, {op_attribute_delete, 3}, {op_bind, 4},       {op_unbind, 3},
+    {op_look_up, 4},       {op_close_scope, 1},      {op_add, 4},        {op_build, 5},
     {run_work, 20},
 };
 

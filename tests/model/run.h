@@ -8,7 +8,7 @@ struct run_options {
     uint64_t seed;
     uint64_t operations;
     uint64_t check_every;
-    uint64_t limit_bytes;  /* 0: none */
+    uint64_t limit_bytes;   /* 0: none */
     unsigned fault_percent; /* of operations in which an allocation fails */
     bool verbose;
 };
@@ -21,10 +21,10 @@ struct run {
     struct model model;
     struct hd_root_source source;
     uint64_t random;
-    bool growing;       /* more is kept than let go of; it changes in waves */
-    uint64_t fault_in;  /* allocations until one fails; 0: none does */
+    bool growing;      /* more is kept than let go of; it changes in waves */
+    uint64_t fault_in; /* allocations until one fails; 0: none does */
     uint64_t faults;
-    bool failed;        /* the operation failed for want of memory: nothing may have changed */
+    bool failed; /* the operation failed for want of memory: nothing may have changed */
     uint64_t failed_count;
     uint32_t live_peak;
     uint64_t collection_count;

@@ -149,7 +149,7 @@ static bool run_once(const struct oom_scenario *scenario, uint64_t fail_at, bool
         fail_msg("%s, failure %llu: %u objects are left", scenario->name, (unsigned long long)fail_at,
                  oom.heap->table.live_count - live);
     hd_gc_remove_roots(oom.gc, &oom.source);
-    hd_heap_free(oom.heap); /* asserts that its account is empty */
+    hd_heap_free(oom.heap); /* where its account, in builds with assertions, checks that it is empty */
     assert_int_equal(oom.os.mapped_bytes, 0);
     return failed;
 }

@@ -26,8 +26,8 @@ struct oom {
     struct hd_gc *gc;
     struct hd_root_source source;
     hd_value roots[OOM_ROOTS]; /* own; released in the end */
-    uint64_t fail_at; /* the allocation that fails, counted from 1; 0: none */
-    bool fail_from;   /* and all later ones */
+    uint64_t fail_at;          /* the allocation that fails, counted from 1; 0: none */
+    bool fail_from;            /* and all later ones */
     uint64_t calls;
     uint64_t failures;
     uint64_t before; /* what the heap looked like at oom_begin */

@@ -186,8 +186,8 @@ static void classes(struct oom *oom)
     if (!oom_ok(oom, error))
         return;
     oom_root(oom, 0, class_value);
-    static const char *const attributes[] = {"x", "y", "an attribute with a long name", "another one, long as well",
-                                             "a", "b", "c", "d", "e", "f", "g"};
+    static const char *const attributes[] = {
+        "x", "y", "an attribute with a long name", "another one, long as well", "a", "b", "c", "d", "e", "f", "g"};
     oom_begin(oom);
     if (!oom_unchanged(oom, hd_instance_new(oom->objects, class_value, &instance)))
         return;
@@ -228,8 +228,8 @@ static void names(struct oom *oom)
         int length = snprintf(text, sizeof text, "name number %d of many", i % 40);
         hd_value where = oom->roots[0] && i % 2 ? scope : HD_ABSENT;
         oom_begin(oom);
-        if (!oom_unchanged(oom, hd_heap_bind(oom->heap, where, (const uint8_t *)text, (size_t)length,
-                                             hd_value_int(HD_INT_MAX))))
+        if (!oom_unchanged(
+                oom, hd_heap_bind(oom->heap, where, (const uint8_t *)text, (size_t)length, hd_value_int(HD_INT_MAX))))
             continue;
         oom_begin(oom);
         if (oom_unchanged(oom, hd_heap_add_to_name(oom->heap, where, (const uint8_t *)text, (size_t)length,
@@ -281,8 +281,7 @@ static void literals(struct oom *oom)
     hd_literal_writer_columns(&writer, &columns);
     const uint64_t captures[] = {0, 2, 5};
     hd_value captured[3], value;
-    struct hd_build build = {
-        .columns = &columns, .captures = captures, .capture_count = 3, .captured = captured};
+    struct hd_build build = {.columns = &columns, .captures = captures, .capture_count = 3, .captured = captured};
     oom_begin(oom);
     if (oom_unchanged(oom, hd_build_value(oom->objects, &build, &value))) {
         oom_root(oom, 0, value);

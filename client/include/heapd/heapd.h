@@ -533,10 +533,15 @@ enum heapd_method {
     HEAPD_METHOD_GC_GET_COUNT = 99,
     HEAPD_METHOD_GC_STATS = 100,
     HEAPD_METHOD_GC_SET_ENABLED = 101,
+    HEAPD_METHOD_GC_FREEZE = 102,
+    HEAPD_METHOD_GC_UNFREEZE = 103,
+    HEAPD_METHOD_GC_FREEZE_COUNT = 104,
+    HEAPD_METHOD_COMPACT = 105,
     HEAPD_METHOD_STATS = 128,
     HEAPD_METHOD_LIST_SESSIONS = 129,
     HEAPD_METHOD_KILL_SESSION = 130,
     HEAPD_METHOD_SHUTDOWN = 131,
+    HEAPD_METHOD_MEMORY = 132,
 };
 
 /* Inspect: one object. */
@@ -577,6 +582,12 @@ struct heapd_collection {
     uint64_t unreachable; /* objects found, in all */
     uint64_t unreachable_by_generation[HEAPD_GENERATIONS];
     uint64_t examined_by_generation[HEAPD_GENERATIONS];
+    uint64_t unreachable_bytes; /* what they hold; of a dry run only */
+};
+struct heapd_compaction {
+    uint64_t moved_count; /* blocks */
+    uint64_t moved_bytes;
+    uint64_t released_bytes; /* given back to the system meanwhile */
 };
 struct heapd_thresholds {
     uint32_t threshold[HEAPD_GENERATIONS];
@@ -603,6 +614,78 @@ struct heapd_stat {
 struct heapd_stat_list {
     const struct heapd_stat *items;
     size_t count;
+};
+
+/* One size class of the object heap: blocks of one size, cut from pools. */
+struct heapd_size_class {
+    uint32_t block_bytes; /* 0: runs of whole granules, of any length */
+    uint32_t blocks_per_pool;
+    uint64_t pools_used; /* with room */
+    uint64_t pools_full;
+    uint64_t live_blocks;
+};
+struct heapd_memory_generation {
+    uint64_t tracked;   /* objects in it now */
+    uint32_t threshold; /* 0: not collected by itself */
+    uint64_t count;     /* held against the threshold */
+    uint64_t collections;
+    uint64_t collected; /* objects found unreachable */
+};
+/* How long slices of one kind of work between requests took. */
+struct heapd_histogram {
+    const char *name; /* "young", "full", "free", "compact", "other", "request", "relief" */
+    uint64_t count;
+    uint64_t total_ns;
+    uint64_t max_ns;
+    uint64_t p50_ns; /* not more than this, likewise the others */
+    uint64_t p99_ns;
+    uint64_t p999_ns;
+    const uint64_t *buckets; /* [0]: took 0 ns; [i]: 2^(i-1) to 2^i - 1 ns */
+    size_t bucket_count;     /* those after the last that is not 0 are left out */
+};
+/* What the daemon's memory is made of. */
+struct heapd_memory {
+    /* used == objects_mapped + table + bookkeeping, and used <= limit. */
+    uint64_t limit_bytes; /* UINT64_MAX: none */
+    uint64_t used_bytes;
+    uint64_t peak_bytes;
+    uint64_t refused_count; /* charges that the limit refused */
+    uint64_t objects_mapped_bytes;
+    uint64_t objects_live_bytes; /* in blocks, rounded to their class */
+    uint64_t objects_live_count;
+    uint64_t table_bytes;
+    uint64_t table_entries_count;
+    uint64_t bookkeeping_bytes;
+    uint64_t bookkeeping_count;
+    /* objects_mapped == arena + large + retired */
+    uint64_t arena_bytes; /* of all arenas */
+    uint64_t arena_live_bytes;
+    uint64_t arena_count;
+    uint64_t arena_free_count;
+    uint64_t arenas_mapped_count;   /* ever */
+    uint64_t arenas_released_count; /* ever */
+    uint64_t large_bytes;
+    uint64_t large_count;
+    uint64_t retired_bytes; /* of large objects that are gone, still to be unmapped */
+    uint64_t pools_used_count;
+    uint64_t pools_full_count;
+    uint64_t pools_empty_count;
+    uint32_t fragmentation_permille; /* of arena_bytes: in no live block */
+    uint32_t waste_permille;         /* of used_bytes: in no live block of an object */
+    const struct heapd_size_class *classes; /* by size; runs last */
+    size_t class_count;
+    struct heapd_memory_generation generation[HEAPD_GENERATIONS];
+    uint64_t frozen_count;
+    bool gc_enabled;
+    uint32_t gc_phase;               /* 0: no full collection is under way */
+    uint64_t waiting_count;          /* objects that are dead and not taken apart yet */
+    uint64_t waiting_sessions_count; /* that ended, and whose handles are not all released yet */
+    uint32_t compaction_phase;       /* 0: none is under way */
+    uint64_t compactions_count;
+    uint64_t compaction_moved_count;
+    uint64_t compaction_moved_bytes;
+    const struct heapd_histogram *histograms;
+    size_t histogram_count;
 };
 
 struct heapd_session {
@@ -637,6 +720,8 @@ struct heapd_result {
         struct heapd_thresholds thresholds;    /* GC_GET_THRESHOLD */
         struct heapd_counts counts;            /* GC_GET_COUNT */
         struct heapd_collector_stats gc_stats; /* GC_STATS */
+        struct heapd_compaction compaction;    /* COMPACT */
+        const struct heapd_memory *memory;     /* MEMORY */
         struct heapd_stat_list stats;          /* STATS */
         struct heapd_session_list sessions;    /* LIST_SESSIONS */
     } as;
@@ -1007,6 +1092,11 @@ HEAPD_API int heapd_gc_collect(struct heapd_connection *connection, uint32_t gen
                                struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_gc_collect(struct heapd_connection *connection, uint32_t generation, heapd_ticket *ticket,
                                      struct heapd_error *error) HEAPD_MUST_USE;
+/* Counts what a collection of everything would find, and what that holds (unreachable_bytes), and frees nothing. */
+HEAPD_API int heapd_gc_dry_run(struct heapd_connection *connection, struct heapd_collection *out,
+                               struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_gc_dry_run(struct heapd_connection *connection, heapd_ticket *ticket,
+                                     struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_gc_set_threshold(struct heapd_connection *connection, struct heapd_thresholds thresholds,
                                      struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_gc_set_threshold(struct heapd_connection *connection, struct heapd_thresholds thresholds,
@@ -1027,6 +1117,26 @@ HEAPD_API int heapd_gc_set_enabled(struct heapd_connection *connection, bool ena
                                    struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_gc_set_enabled(struct heapd_connection *connection, bool enabled, heapd_ticket *ticket,
                                          struct heapd_error *error) HEAPD_MUST_USE;
+/* Freezes all objects that the collector knows now: collections pass them by, until heapd_gc_unfreeze. Counting still
+ * frees them. */
+HEAPD_API int heapd_gc_freeze(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_gc_freeze(struct heapd_connection *connection, heapd_ticket *ticket,
+                                    struct heapd_error *error) HEAPD_MUST_USE;
+/* Frozen objects become old again. */
+HEAPD_API int heapd_gc_unfreeze(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_gc_unfreeze(struct heapd_connection *connection, heapd_ticket *ticket,
+                                      struct heapd_error *error) HEAPD_MUST_USE;
+/* How many are frozen. The begun form answers an int value. */
+HEAPD_API int heapd_gc_freeze_count(struct heapd_connection *connection, uint64_t *out,
+                                    struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_gc_freeze_count(struct heapd_connection *connection, heapd_ticket *ticket,
+                                          struct heapd_error *error) HEAPD_MUST_USE;
+/* Moves objects together, so that memory that a shrunken heap does not need goes back to the system; answers when that
+ * is done. Others are served meanwhile. */
+HEAPD_API int heapd_compact(struct heapd_connection *connection, struct heapd_compaction *out,
+                            struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_compact(struct heapd_connection *connection, heapd_ticket *ticket,
+                                  struct heapd_error *error) HEAPD_MUST_USE;
 
 /* For the daemon's own user (HEAPD_EPERMISSION) */
 
@@ -1035,6 +1145,11 @@ HEAPD_API int heapd_stats(struct heapd_connection *connection, struct heapd_resu
                           struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_stats(struct heapd_connection *connection, heapd_ticket *ticket,
                                 struct heapd_error *error) HEAPD_MUST_USE;
+/* What its memory is made of, and how long work between requests took: result.as.memory. */
+HEAPD_API int heapd_memory(struct heapd_connection *connection, struct heapd_result *result,
+                           struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_memory(struct heapd_connection *connection, heapd_ticket *ticket,
+                                 struct heapd_error *error) HEAPD_MUST_USE;
 /* result.as.sessions */
 HEAPD_API int heapd_list_sessions(struct heapd_connection *connection, struct heapd_result *result,
                                   struct heapd_error *error) HEAPD_MUST_USE;

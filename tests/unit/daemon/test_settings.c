@@ -59,7 +59,10 @@ static void reads_every_key(void **state)
                                   "max_parked = 7\n"
                                   "log_level = debug\n"
                                   "gc_threshold = 500 20 5\n"
+                                  "gc_interval = 60\n"
+                                  "gc_on_session_end = yes\n"
                                   "huge_pages = no\n"
+                                  "preallocate = 64M\n"
                                   "seed = 18446744073709551615");
     assert_int_equal(s.listen_count, 2);
     assert_string_equal(s.listen[0].text, "unix:/run/a#b.sock");
@@ -73,7 +76,10 @@ static void reads_every_key(void **state)
     assert_int_equal(s.gc_threshold[0], 500);
     assert_int_equal(s.gc_threshold[1], 20);
     assert_int_equal(s.gc_threshold[2], 5);
+    assert_int_equal(s.gc_interval_s, 60);
+    assert_true(s.gc_on_session_end);
     assert_false(s.huge_pages);
+    assert_int_equal(s.preallocate_bytes, 64 << 20);
     assert_true(s.has_seed);
     assert_true(s.seed == UINT64_MAX);
 }
@@ -116,7 +122,32 @@ static void refuses_with_place_and_advice(void **state)
     refuses("gc_threshold = 700 -10 10", "1: ", "three numbers");
     refuses("gc_threshold = 7000000000 10 10", "1: ", "three numbers");
     refuses("huge_pages = maybe", "1: ", "yes or no");
+    refuses("gc_on_session_end = true", "1: ", "not a value of gc_on_session_end; write yes or no");
+    refuses("gc_interval = -1", "1: ", "0 for never");
+    refuses("gc_interval = 1.5", "1: ", "0 for never");
+    refuses("gc_interval = 2678401", "1: ", "from 1 to 2678400");
+    refuses("gc_interval = 1M", "1: ", "seconds");
+    refuses("preallocate = some", "1: ", "K, M or G");
+    refuses("preallocate = -1", "1: ", "K, M or G");
+    refuses("preallocate = 17179869183G", "1: ", "K, M or G");
     refuses("seed = 0x10", "1: ", "below 2^64");
+}
+
+static void settings_must_go_together(void **state)
+{
+    (void)state;
+    struct hd_reason reason = {""};
+    struct hd_settings s = parsed("preallocate = 100M");
+    assert_int_equal(hd_settings_check(&s, &reason), 0);
+    s = parsed("preallocate = 63M\nmemory_limit = 64M");
+    assert_int_equal(hd_settings_check(&s, &reason), 0);
+    s = parsed("memory_limit = 64M\npreallocate = 64513K");
+    assert_int_equal(hd_settings_check(&s, &reason), HD_EINVALID);
+    says(&reason, "memory_limit = 67108864 leaves nothing beside preallocate = 66061312");
+    s = parsed("memory_limit = 64M\npreallocate = 1G");
+    assert_int_equal(hd_settings_check(&s, &reason), HD_EINVALID);
+    s = parsed("memory_limit = 1M");
+    assert_int_equal(hd_settings_check(&s, &reason), 0);
 }
 
 static void refuses_what_is_no_text(void **state)
@@ -188,6 +219,7 @@ int main(void)
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(nothing_means_the_defaults),
         cmocka_unit_test(refuses_with_place_and_advice),
+        cmocka_unit_test(settings_must_go_together),
         cmocka_unit_test(refuses_what_is_no_text),
         cmocka_unit_test(there_are_so_many_addresses),
         cmocka_unit_test(loads_a_file),

@@ -204,7 +204,7 @@ enum move {
     THROUGH_SCANNED_ROOT,
     THROUGH_BLACK_OBJECT,
     THROUGH_LATE_ROOTS,
-    AND_HOLDER_DIES,             /* what held it dies, and is taken apart only after the collection */
+    AND_HOLDER_DIES,            /* what held it dies, and is taken apart only after the collection */
     AND_HOLDER_IS_BEING_REAPED, /* or is being taken apart meanwhile */
     MOVES
 };
@@ -416,7 +416,8 @@ static void shells_with_saturated_counts_are_freed(void **state)
     toy_fini(&toy, 0);
 }
 
-/* A garbage instance whose own count, or whose class's, is saturated; the class stands before it in the table, or behind. */
+/* A garbage instance whose own count, or whose class's, is saturated; the class stands before it in the table, or
+ * behind. */
 static void saturated_shells_and_hidden_references(void **state)
 {
     (void)state;

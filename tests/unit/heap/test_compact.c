@@ -166,12 +166,15 @@ static void without_more_memory(void **state)
     model_begin(&model, "heap_compact", 4000, UINT64_MAX);
     fill(&model);
     free_share(&model, 80);
-    uint64_t before = arena_count(&model);
+    struct hd_alloc_stats stats;
+    hd_alloc_stats(model.heap->alloc, &stats);
     hd_os_fault_arm(&model.os, 1, true);
     compact_in_slices(&model, 1, 10);
     hd_os_fault_arm(&model.os, 0, false);
     model_check(&model);
-    assert_true(arena_count(&model) < before);
+    /* Where little is free, only packing into new arenas would help. */
+    if (stats.arena_live_bytes < stats.arena_count * HD_ARENA_BYTES / 2)
+        assert_true(arena_count(&model) < stats.arena_count);
     model_end(&model);
 }
 

@@ -22,6 +22,9 @@ struct hd_rpc_server {
     struct fake_counts counts;
     struct hd_allocator allocator;
     size_t limit_bytes;
+    size_t relief_bytes; /* 0: relief does not help */
+    hd_rpc_stats_source stats_source;
+    void *stats_source_context;
     struct hd_rpc_connection *connections;
 };
 
@@ -84,6 +87,52 @@ struct fake_counts *fake_counts(struct hd_rpc_server *server)
 void fake_limit(struct hd_rpc_server *server, size_t limit_bytes)
 {
     server->limit_bytes = limit_bytes;
+}
+
+void fake_relief(struct hd_rpc_server *server, size_t limit_bytes)
+{
+    server->relief_bytes = limit_bytes;
+}
+
+bool hd_rpc_relieve(struct hd_rpc_server *server)
+{
+    server->counts.relieve_count++;
+    if (!server->relief_bytes)
+        return false;
+    server->limit_bytes = server->relief_bytes;
+    server->relief_bytes = 0;
+    return true;
+}
+
+void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_source source, void *source_context)
+{
+    server->stats_source = source;
+    server->stats_source_context = source_context;
+}
+
+struct stat_wanted {
+    const char *name;
+    uint64_t value;
+    bool found;
+};
+
+static void look(void *context, const char *name, uint64_t value)
+{
+    struct stat_wanted *wanted = context;
+    if (strcmp(name, wanted->name) != 0)
+        return;
+    REQUIRE(!wanted->found);
+    wanted->value = value;
+    wanted->found = true;
+}
+
+uint64_t fake_stat(struct hd_rpc_server *server, const char *name)
+{
+    struct stat_wanted wanted = {.name = name};
+    REQUIRE(server->stats_source);
+    server->stats_source(server->stats_source_context, look, &wanted);
+    REQUIRE(wanted.found);
+    return wanted.value;
 }
 
 const struct hd_allocator *hd_rpc_allocator(struct hd_rpc_server *server)
@@ -270,8 +319,11 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
 {
     uint64_t first = UINT64_MAX;
-    for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next)
+    for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next) {
+        if (connection->slices_left)
+            return 0; /* as the real one says when a request can go on */
         first = connection->deadline_ns < first ? connection->deadline_ns : first;
+    }
     return first;
 }
 

@@ -246,6 +246,31 @@ static void a_refusal_keeps_its_place(void **state)
     free(body);
 }
 
+static void memory_is_looked_for_before_a_frame_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    enum { SIZE = 1 << 20 };
+    uint8_t *body = calloc(1, SIZE);
+    expect_echo(f, fd, 1);
+    for (size_t more = 0; more <= 200000; more += 50000) {
+        unsigned before = fake_counts(f->server)->relieve_count;
+        fake_limit(f->server, fake_counts(f->server)->used_bytes + more);
+        fake_relief(f->server, SIZE_MAX);
+        ask(f, fd, FAKE_ECHO, 2, body, SIZE);
+        assert_int_equal(answer(f, fd, body, SIZE).body_bytes, SIZE);
+        assert_int_equal(fake_counts(f->server)->relieve_count, before + 1);
+    }
+    assert_int_equal(stats(f).refused_frames_count, 0);
+    fake_limit(f->server, fake_counts(f->server)->used_bytes);
+    ask(f, fd, FAKE_ECHO, 3, body, SIZE);
+    expect_frame_refusal(f, fd, 3);
+    assert_int_equal(fake_stat(f->server, "net_refused_frames_count"), 1);
+    assert_int_equal(fake_stat(f->server, "net_connections_count"), 1);
+    fake_limit(f->server, SIZE_MAX);
+    free(body);
+}
+
 /* Whole requests that are here already are not lost, however little memory there is. */
 static void without_memory_small_frames_are_run(void **state)
 {
@@ -342,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_turn_has_its_bounds),
         TEST(descriptors_are_closed_and_counted),
         TEST(without_memory_large_frames_are_refused),
+        TEST(memory_is_looked_for_before_a_frame_is_refused),
         TEST(a_refusal_keeps_its_place),
         cmocka_unit_test(without_memory_small_frames_are_run),
         TEST(memory_that_comes_and_goes_loses_nothing),

@@ -71,7 +71,13 @@ static void a_connection_needs_memory(void **state)
     fake_limit(f->server, fake_counts(f->server)->used_bytes + 10);
     expect_refusal(f, dial(f), HD_ENOMEM, "memory limit");
     assert_int_equal(stats(f).refused_limit_count, 1);
+    assert_int_equal(fake_stat(f->server, "net_refused_limit_count"), 1);
     expect_echo(f, fd, 2);
+    fake_relief(f->server, SIZE_MAX); /* collecting helps, this time */
+    int lucky = dial(f);
+    expect_echo(f, lucky, 1);
+    assert_int_equal(stats(f).refused_limit_count, 1);
+    close(lucky);
     fake_limit(f->server, SIZE_MAX);
     int later = dial(f);
     expect_echo(f, later, 1);

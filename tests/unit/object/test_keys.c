@@ -82,8 +82,8 @@ static void tuples_are_equal_by_element(void **state)
                          tuple(&f, 2, HD_TRUE, str(&f, "a long string here"))));
     assert_true(same_key(&f, tuple(&f, 1, tuple(&f, 1, real(&f, 2.0))), tuple(&f, 1, tuple(&f, 1, hd_value_int(2)))));
     assert_false(same_key(&f, tuple(&f, 1, hd_value_int(1)), hd_value_int(1)));
-    assert_false(same_key(&f, tuple(&f, 2, hd_value_int(1), hd_value_int(2)),
-                          tuple(&f, 2, hd_value_int(2), hd_value_int(1))));
+    assert_false(
+        same_key(&f, tuple(&f, 2, hd_value_int(1), hd_value_int(2)), tuple(&f, 2, hd_value_int(2), hd_value_int(1))));
     assert_false(same_key(&f, tuple(&f, 2, tuple(&f, 1, HD_NONE), tuple(&f, 0)),
                           tuple(&f, 2, tuple(&f, 0), tuple(&f, 1, HD_NONE))));
     assert_false(same_key(&f, tuple(&f, 1, tuple(&f, 0)), tuple(&f, 1, HD_NONE)));

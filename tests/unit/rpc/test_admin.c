@@ -49,6 +49,30 @@ static void numbers_are_visible(void **state)
     assert_true(stat_of(a, "rpc_sent_bytes") > 100);
 }
 
+/* People look the names up there, so none may be missing. */
+static void numbers_are_documented(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    static char text[1 << 16];
+    FILE *file = fopen(DESIGN_FILE, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    (void)fclose(file);
+    Heapd__V1__StatsReply *reply =
+        expect_message(a, rpc_send(a, METHOD(STATS), NULL), &heapd__v1__stats_reply__descriptor);
+    for (size_t i = 0; i < reply->n_stats; i++) {
+        char quoted[80];
+        const char *name = reply->stats[i]->name;
+        (void)snprintf(quoted, sizeof quoted, "`%s`", name);
+        if (strncmp(name, "rpc_requests_", 13) == 0 || strncmp(name, "rpc_errors_", 11) == 0)
+            continue; /* one for each method and code */
+        if (!strstr(text, quoted))
+            fail_msg("%s is not in %s", quoted, DESIGN_FILE);
+    }
+    free_message(reply);
+}
+
 static void sessions_are_listed(void **state)
 {
     struct fixture *fixture = *state;
@@ -124,8 +148,13 @@ static void long_names_are_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(only_admins_may),     TEST(numbers_are_visible),  TEST(sessions_are_listed),
-        TEST(a_session_is_killed), TEST(the_end_is_asked_for), TEST(long_names_are_cut_between_characters),
+        TEST(only_admins_may),
+        TEST(numbers_are_visible),
+        TEST(numbers_are_documented),
+        TEST(sessions_are_listed),
+        TEST(a_session_is_killed),
+        TEST(the_end_is_asked_for),
+        TEST(long_names_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

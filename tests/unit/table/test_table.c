@@ -283,10 +283,14 @@ static void random_entries_beside_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_entry_is_as_it_was_made),  cmocka_unit_test(it_grows_as_it_is_used),
-        cmocka_unit_test(free_entries_queue),          cmocka_unit_test(an_identity_is_of_one_object),
-        cmocka_unit_test(a_removed_entry_has_no_bits), cmocka_unit_test(making_it_can_fail),
-        cmocka_unit_test(growing_can_fail),            cmocka_unit_test(the_budget_bounds_it),
+        cmocka_unit_test(an_entry_is_as_it_was_made),
+        cmocka_unit_test(it_grows_as_it_is_used),
+        cmocka_unit_test(free_entries_queue),
+        cmocka_unit_test(an_identity_is_of_one_object),
+        cmocka_unit_test(a_removed_entry_has_no_bits),
+        cmocka_unit_test(making_it_can_fail),
+        cmocka_unit_test(growing_can_fail),
+        cmocka_unit_test(the_budget_bounds_it),
         cmocka_unit_test(random_entries_beside_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ static void floats_come_back(void **state)
         for (size_t i = 0; i < sizeof mantissas / sizeof mantissas[0]; i++)
             for (uint64_t sign = 0; sign < 2; sign++)
                 check_real(real_of(sign << 63 | exponent << 52 | mantissas[i]));
-    static const double plain[] = {0.0, -0.0, 1.0, -1.0, 0.1, 3.14159, 1e10, -1e-10, 1e38, 1e39, 1e-38, 1e-39, 1e300, 5e-324};
+    static const double plain[] = {0.0,    -0.0, 1.0,  -1.0,  0.1,   3.14159, 1e10,
+                                   -1e-10, 1e38, 1e39, 1e-38, 1e-39, 1e300,   5e-324};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         check_real(plain[i]);
     hd_value one;
@@ -102,7 +103,8 @@ static void different_floats_have_different_words(void **state)
 static void ints_come_back(void **state)
 {
     (void)state;
-    static const int64_t ints[] = {0, 1, -1, 2, 127, -128, INT32_MAX, INT32_MIN, HD_INT_MAX, HD_INT_MIN, HD_INT_MAX - 1};
+    static const int64_t ints[] = {0,         1,         -1,         2,          127,           -128,
+                                   INT32_MAX, INT32_MIN, HD_INT_MAX, HD_INT_MIN, HD_INT_MAX - 1};
     for (size_t i = 0; i < sizeof ints / sizeof ints[0]; i++) {
         assert_true(hd_int_fits(ints[i]));
         hd_value value = hd_value_int(ints[i]);
