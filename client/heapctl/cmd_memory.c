@@ -38,7 +38,7 @@ static const char *time_text(char out[TEXT_BYTES], uint64_t ns)
     return scaled(out, ns, units, sizeof units / sizeof *units, 1000);
 }
 
-static void print_totals(const struct heapd_memory *memory)
+static void print_totals(const struct heapd_memory_info *memory)
 {
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
     bool is_limited = memory->limit_bytes != UINT64_MAX;
@@ -86,7 +86,7 @@ static void print_class(const struct heapd_size_class *class)
            100.0 * (double)class->live_blocks / (double)room);
 }
 
-static void print_classes(const struct heapd_memory *memory)
+static void print_classes(const struct heapd_memory_info *memory)
 {
     printf("\n%8s %10s %10s %12s %12s  %s\n", "BLOCK", "WITH ROOM", "FULL POOLS", "LIVE BLOCKS", "LIVE BYTES", "FILLED");
     for (size_t i = 0; i < memory->class_count; i++) {
@@ -96,7 +96,7 @@ static void print_classes(const struct heapd_memory *memory)
     }
 }
 
-static void print_generations(const struct heapd_memory *memory)
+static void print_generations(const struct heapd_memory_info *memory)
 {
     printf("\n%-10s %12s %10s %10s %12s %12s\n", "GENERATION", "TRACKED", "COUNT", "THRESHOLD", "COLLECTIONS",
            "COLLECTED");
@@ -110,7 +110,7 @@ static void print_generations(const struct heapd_memory *memory)
            memory->gc_phase ? "a" : "no");
 }
 
-static void print_times(const struct heapd_memory *memory)
+static void print_times(const struct heapd_memory_info *memory)
 {
     printf("\n%-8s %12s %10s %10s %10s %10s %10s\n", "SLICES", "COUNT", "TOTAL", "P50", "P99", "P99.9", "LONGEST");
     for (size_t i = 0; i < memory->histogram_count; i++) {
@@ -127,7 +127,7 @@ static uint64_t in_bucket(const struct heapd_histogram *histogram, size_t bucket
     return bucket < histogram->bucket_count ? histogram->buckets[bucket] : 0;
 }
 
-static uint64_t in_buckets(const struct heapd_memory *memory, size_t bucket)
+static uint64_t in_buckets(const struct heapd_memory_info *memory, size_t bucket)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < memory->histogram_count; i++)
@@ -136,7 +136,7 @@ static uint64_t in_buckets(const struct heapd_memory *memory, size_t bucket)
 }
 
 /* A column for each kind that occurred, a row for each time between the shortest and the longest. */
-static void print_histograms(const struct heapd_memory *memory)
+static void print_histograms(const struct heapd_memory_info *memory)
 {
     size_t first = SIZE_MAX, end = 0;
     for (size_t i = 0; i < 65; i++) {
@@ -164,7 +164,7 @@ static void print_histograms(const struct heapd_memory *memory)
 
 /* ---- for scripts ---- */
 
-static void write_totals(struct hd_json_writer *json, const struct heapd_memory *memory)
+static void write_totals(struct hd_json_writer *json, const struct heapd_memory_info *memory)
 {
     hd_json_writer_key(json, "limit_bytes", strlen("limit_bytes"));
     if (memory->limit_bytes == UINT64_MAX)
@@ -187,7 +187,7 @@ static void write_totals(struct hd_json_writer *json, const struct heapd_memory 
     hd_ctl_json_uint(json, "waiting_sessions_count", memory->waiting_sessions_count);
 }
 
-static void write_arenas(struct hd_json_writer *json, const struct heapd_memory *memory)
+static void write_arenas(struct hd_json_writer *json, const struct heapd_memory_info *memory)
 {
     hd_ctl_json_uint(json, "arena_bytes", memory->arena_bytes);
     hd_ctl_json_uint(json, "arena_live_bytes", memory->arena_live_bytes);
@@ -213,7 +213,7 @@ static int begin_rows(struct hd_json_writer *json, const char *key)
     return hd_json_writer_begin_array(json);
 }
 
-static int write_classes(struct hd_json_writer *json, const struct heapd_memory *memory)
+static int write_classes(struct hd_json_writer *json, const struct heapd_memory_info *memory)
 {
     int failed = begin_rows(json, "classes");
     for (size_t i = 0; !failed && i < memory->class_count; i++) {
@@ -233,7 +233,7 @@ static int write_classes(struct hd_json_writer *json, const struct heapd_memory 
     return failed;
 }
 
-static int write_generations(struct hd_json_writer *json, const struct heapd_memory *memory)
+static int write_generations(struct hd_json_writer *json, const struct heapd_memory_info *memory)
 {
     hd_ctl_json_bool(json, "gc_enabled", memory->gc_enabled);
     hd_ctl_json_bool(json, "is_collecting", memory->gc_phase != 0);
@@ -278,7 +278,7 @@ static int write_histogram(struct hd_json_writer *json, const struct heapd_histo
     return 0;
 }
 
-static int write_histograms(struct hd_json_writer *json, const struct heapd_memory *memory)
+static int write_histograms(struct hd_json_writer *json, const struct heapd_memory_info *memory)
 {
     int failed = begin_rows(json, "histograms");
     for (size_t i = 0; !failed && i < memory->histogram_count; i++)
@@ -288,7 +288,7 @@ static int write_histograms(struct hd_json_writer *json, const struct heapd_memo
     return failed;
 }
 
-static int print_as_json(struct hd_ctl *ctl, const struct heapd_memory *memory)
+static int print_as_json(struct hd_ctl *ctl, const struct heapd_memory_info *memory)
 {
     struct hd_json_writer json;
     int failed = hd_ctl_json_begin(ctl, &json, false);
@@ -312,7 +312,7 @@ int hd_cmd_memory(struct hd_ctl *ctl)
     int failed = 0;
     if (heapd_memory(ctl->connection, &result, &error))
         return hd_ctl_fail(ctl, &error);
-    const struct heapd_memory *memory = result.as.memory;
+    const struct heapd_memory_info *memory = result.as.memory;
     if (hd_ctl_options_has(&ctl->options, HD_OPTION_JSON)) {
         failed = print_as_json(ctl, memory);
     } else {

@@ -7,7 +7,7 @@
 
 /* One block: the struct, then its arrays, those with the larger alignment first, then the names. */
 struct layout {
-    struct heapd_memory *memory;
+    struct heapd_memory_info *memory;
     struct heapd_histogram *histograms;
     uint64_t *buckets;
     struct heapd_size_class *classes;
@@ -34,7 +34,7 @@ static int lay_out(const Heapd__V1__MemoryReply *from, struct layout *out)
     return 0;
 }
 
-static void copy_totals(const Heapd__V1__MemoryReply *from, struct heapd_memory *to)
+static void copy_totals(const Heapd__V1__MemoryReply *from, struct heapd_memory_info *to)
 {
     to->limit_bytes = from->limit_bytes;
     to->used_bytes = from->used_bytes;
@@ -51,7 +51,7 @@ static void copy_totals(const Heapd__V1__MemoryReply *from, struct heapd_memory 
     to->waste_permille = from->waste_permille;
 }
 
-static void copy_arenas(const Heapd__V1__MemoryReply *from, struct heapd_memory *to)
+static void copy_arenas(const Heapd__V1__MemoryReply *from, struct heapd_memory_info *to)
 {
     to->arena_bytes = from->arena_bytes;
     to->arena_live_bytes = from->arena_live_bytes;
@@ -67,7 +67,7 @@ static void copy_arenas(const Heapd__V1__MemoryReply *from, struct heapd_memory 
     to->pools_empty_count = from->pools_empty_count;
 }
 
-static void copy_collector(const Heapd__V1__MemoryReply *from, struct heapd_memory *to)
+static void copy_collector(const Heapd__V1__MemoryReply *from, struct heapd_memory_info *to)
 {
     for (size_t i = 0; i < HEAPD_GENERATIONS && i < from->n_generations; i++) {
         const Heapd__V1__Generation *generation = from->generations[i];
@@ -140,7 +140,7 @@ int hd_memory_decode(const ProtobufCMessage *message, struct heapd_result *resul
     int code = lay_out(from, &layout);
     if (code)
         return code;
-    *layout.memory = (struct heapd_memory){0};
+    *layout.memory = (struct heapd_memory_info){0};
     copy_totals(from, layout.memory);
     copy_arenas(from, layout.memory);
     copy_collector(from, layout.memory);

@@ -120,9 +120,10 @@ bool hd_alloc_is_large(const void *block);
  * chooses in slices; then whoever knows where the pointers to blocks are moves
  * each block that is leaving (hd_alloc_move); arenas go back as their last block
  * leaves. hd_alloc_evacuate_end puts those that did not empty among the others
- * again.
+ * again. With each degree of caution half as much is chosen, for when there was
+ * no memory to move all into.
  */
-void hd_alloc_evacuate_begin(struct hd_alloc *alloc);
+void hd_alloc_evacuate_begin(struct hd_alloc *alloc, unsigned caution);
 /* Looks at up to arena_count arenas more. True while there are more to look at. */
 bool hd_alloc_evacuate_choose(struct hd_alloc *alloc, unsigned arena_count);
 /* Bytes of live blocks in the arenas that were chosen. */
@@ -145,6 +146,9 @@ struct hd_alloc_moved {
     uint64_t arena_count; /* given back, by whatever */
 };
 void hd_alloc_moved(const struct hd_alloc *alloc, struct hd_alloc_moved *out);
+
+/* Arenas that were unmapped, ever: each takes the system some tens of microseconds. O(1). */
+uint64_t hd_alloc_released_count(const struct hd_alloc *alloc);
 
 /* Unmaps about so many bytes of large objects that were given back. True while some are left. */
 bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes);

@@ -17,14 +17,17 @@
 /* With less of the arenas free than this, room is made by packing into new ones. */
 #define PACKED_PERCENT 40
 
-void hd_alloc_evacuate_begin(struct hd_alloc *alloc)
+void hd_alloc_evacuate_begin(struct hd_alloc *alloc, unsigned caution)
 {
     struct hd_alloc_stats stats;
     hd_pools_trim(&alloc->pools);
     hd_alloc_stats(alloc, &stats);
     uint64_t arena_bytes = stats.arena_count * HD_ARENA_BYTES;
-    alloc->evacuation = (struct hd_evacuation){.free_bytes = arena_bytes - stats.arena_live_bytes};
-    if (alloc->evacuation.free_bytes < arena_bytes / 100 * PACKED_PERCENT)
+    alloc->evacuation = (struct hd_evacuation){
+        .free_bytes = arena_bytes - stats.arena_live_bytes,
+        .usable_percent = USABLE_PERCENT >> caution,
+    };
+    if (caution == 0 && alloc->evacuation.free_bytes < arena_bytes / 100 * PACKED_PERCENT)
         alloc->evacuation.limit_bytes = arena_bytes / 8 > 4 * HD_ARENA_BYTES ? arena_bytes / 8 : 4 * HD_ARENA_BYTES;
     alloc->arenas.cursor = alloc->arenas.all;
 }
@@ -47,7 +50,7 @@ static bool is_worth_it(const struct hd_evacuation *round, uint64_t live_bytes)
     if (chosen <= round->limit_bytes)
         return true;
     uint64_t vacated = round->vacated_bytes + HD_ARENA_BYTES - live_bytes;
-    return vacated < round->free_bytes && chosen <= (round->free_bytes - vacated) / 100 * USABLE_PERCENT;
+    return vacated < round->free_bytes && chosen <= (round->free_bytes - vacated) / 100 * round->usable_percent;
 }
 
 static void leave(struct hd_alloc *alloc, struct hd_arena *arena)

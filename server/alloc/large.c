@@ -21,6 +21,16 @@ void hd_larges_fini(struct hd_larges *larges)
         ;
 }
 
+/*
+ * Where huge pages lie behind a mapping, it moves by whole ones only if it begins
+ * at a multiple of one, before and after; otherwise they are split first, for
+ * milliseconds.
+ */
+static size_t align_bytes(const struct hd_larges *larges)
+{
+    return larges->huge_pages && HD_ARENA_BYTES < HD_HUGE_PAGE_BYTES ? HD_HUGE_PAGE_BYTES : HD_ARENA_BYTES;
+}
+
 static void advise(const struct hd_larges *larges, struct hd_large *large)
 {
     if (larges->huge_pages && large->mapped_bytes >= HD_HUGE_PAGE_BYTES)
@@ -41,7 +51,7 @@ static void relink(struct hd_larges *larges, struct hd_large *large)
 void *hd_larges_get(struct hd_larges *larges, size_t bytes)
 {
     size_t mapped_bytes = hd_large_round(bytes) + HD_LARGE_HEADER_BYTES;
-    struct hd_large *large = hd_pages_map(larges->pages, mapped_bytes, HD_ARENA_BYTES);
+    struct hd_large *large = hd_pages_map(larges->pages, mapped_bytes, align_bytes(larges));
     if (!large)
         return NULL;
     *large = (struct hd_large){
@@ -61,8 +71,8 @@ void *hd_larges_get(struct hd_larges *larges, size_t bytes)
 /* `large` may be the tail of another one: whole pages. */
 static void retire(struct hd_larges *larges, struct hd_large *large, size_t bytes)
 {
-    *large = (struct hd_large){
-        .kind = HD_SPAN_RETIRED, .owner = larges, .next = larges->retired, .mapped_bytes = bytes};
+    *large =
+        (struct hd_large){.kind = HD_SPAN_RETIRED, .owner = larges, .next = larges->retired, .mapped_bytes = bytes};
     larges->retired = large;
     larges->retired_bytes += bytes;
     hd_poison(large + 1, bytes - sizeof *large);
@@ -124,7 +134,7 @@ void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes)
         larges->mapped_bytes -= old_bytes - new_bytes;
         return block;
     }
-    large = hd_pages_remap(larges->pages, large, old_bytes, new_bytes, HD_ARENA_BYTES);
+    large = hd_pages_remap(larges->pages, large, old_bytes, new_bytes, align_bytes(larges));
     if (!large)
         return NULL;
     large->mapped_bytes = new_bytes;

@@ -16,9 +16,10 @@
 #define ROUNDS_MAX 32
 /* A round that gave back less than one part in so many is the last. */
 #define GAIN_SHARE 100
-/* So is one in which so many blocks on end found no memory. One class may have none while others do. */
+/* A round ends when so many blocks on end found no memory. One class may have none while others do. */
 #define FAILURES_MAX 64
 #define UNITS_PER_FAILURE 256
+#define CAUTION_MAX 3
 #define PREFETCH_DISTANCE 16
 /* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
 #define UNITS_PER_RELOCATE 16
@@ -38,10 +39,11 @@ static void begin_round(struct hd_gc *gc)
 {
     struct hd_compaction *compaction = &gc->compaction;
     compaction->phase = HD_COMPACT_CHOOSE;
-    hd_alloc_evacuate_begin(gc->alloc);
+    hd_alloc_evacuate_begin(gc->alloc, compaction->caution);
     compaction->arena_count = arena_count(gc);
     compaction->next = 1;
     compaction->failed_count = 0;
+    compaction->failed = false;
     compaction->round_count++;
 }
 
@@ -50,6 +52,7 @@ void hd_gc_compact_start(struct hd_gc *gc)
     if (gc->compaction.phase != HD_COMPACT_IDLE)
         return;
     gc->compaction.round_count = 0;
+    gc->compaction.caution = 0;
     begin_round(gc);
 }
 
@@ -58,7 +61,12 @@ static void end_round(struct hd_gc *gc)
     struct hd_compaction *compaction = &gc->compaction;
     uint64_t before = compaction->arena_count, after = arena_count(gc);
     bool gained = after < before && before - after >= before / GAIN_SHARE;
-    if (gained && compaction->failed_count < FAILURES_MAX && compaction->round_count < ROUNDS_MAX) {
+    bool again = gained;
+    if (!gained && compaction->failed && compaction->caution < CAUTION_MAX) {
+        compaction->caution++;
+        again = true;
+    }
+    if (again && compaction->round_count < ROUNDS_MAX) {
         begin_round(gc);
         return;
     }
@@ -92,10 +100,10 @@ static uint64_t move_and_count(struct hd_gc *gc, uint32_t index)
     uint64_t bytes = now.bytes - before.bytes, blocks = now.block_count - before.block_count;
     compaction->moved_count += blocks;
     compaction->moved_bytes += bytes;
-    if (!moved)
-        compaction->failed_count++;
-    else if (blocks)
+    if (moved && blocks)
         compaction->failed_count = 0;
+    compaction->failed_count += !moved;
+    compaction->failed |= !moved;
     return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT + (moved ? 0 : UNITS_PER_FAILURE) +
            (now.arena_count - before.arena_count) * (HD_ARENA_BYTES / UNMAPPED_BYTES_PER_UNIT);
 }

@@ -147,6 +147,8 @@ struct hd_compaction {
     uint32_t next;         /* entry to look at */
     unsigned failed_count; /* blocks on end that there was no memory to move into */
     uint64_t arena_count;  /* when the round began */
+    bool failed;           /* some block of this round was among these */
+    unsigned caution;      /* of hd_alloc_evacuate_begin: raised when a round failed and gained nothing */
     unsigned round_count;
     uint64_t moved_count;      /* blocks, ever */
     uint64_t moved_bytes;      /* ever */

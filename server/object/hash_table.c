@@ -120,7 +120,7 @@ static int replace_slots(struct hd_objects *objects, hd_value owner, struct hd_h
     if (!slots)
         return HD_ENOMEM;
     hd_slots_replace(table, slots, bits);
-    if (hd_slot_count(table->old_slot_bits) <= HD_TABLE_AT_ONCE)
+    if (hd_slot_count(table->old_slot_bits) <= 4 * HD_TABLE_AT_ONCE)
         hd_slots_migrate(objects, table, UINT64_MAX);
     return 0;
 }
@@ -246,7 +246,7 @@ static void shrink(struct hd_objects *objects, hd_value owner, struct hd_hash_ta
         close_holes(objects, owner, table, stride, 0);
     if (table->capacity > (table->end > HD_TABLE_AT_ONCE ? 2 : 4) * ((uint64_t)table->end + HD_TABLE_UNINDEXED))
         (void)resize_entries(objects, table, stride, table->end + table->end / 4 + HD_TABLE_UNINDEXED);
-    if (!table->closing && !table->old_slots && hd_slot_count(table->slot_bits) > 32 * little)
+    if (!table->closing && !table->old_slots && hd_slot_count(table->slot_bits) > 16 * little)
         (void)replace_slots(objects, owner, table, stride, table->slot_bits - 3u);
 }
 

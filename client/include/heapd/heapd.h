@@ -644,7 +644,7 @@ struct heapd_histogram {
     size_t bucket_count;     /* those after the last that is not 0 are left out */
 };
 /* What the daemon's memory is made of. */
-struct heapd_memory {
+struct heapd_memory_info {
     /* used == objects_mapped + table + bookkeeping, and used <= limit. */
     uint64_t limit_bytes; /* UINT64_MAX: none */
     uint64_t used_bytes;
@@ -721,7 +721,7 @@ struct heapd_result {
         struct heapd_counts counts;            /* GC_GET_COUNT */
         struct heapd_collector_stats gc_stats; /* GC_STATS */
         struct heapd_compaction compaction;    /* COMPACT */
-        const struct heapd_memory *memory;     /* MEMORY */
+        const struct heapd_memory_info *memory;     /* MEMORY */
         struct heapd_stat_list stats;          /* STATS */
         struct heapd_session_list sessions;    /* LIST_SESSIONS */
     } as;

@@ -258,6 +258,88 @@ static void the_collector(void **state)
     heapd_close(heap);
 }
 
+static void upkeep(void **state)
+{
+    (void)state;
+    struct heapd_connection *heap = join();
+    struct heapd_error error;
+    struct heapd_collection collection;
+    struct heapd_compaction compaction;
+    heapd_handle list;
+    uint64_t frozen = 77;
+    DO(heapd_gc_set_enabled(heap, false, &error));
+    DO(heapd_gc_collect(heap, 2, &collection, &error));
+    DO(heapd_new_list(heap, &list, &error));
+    DO(heapd_append(heap, list, heapd_ref(list), &error));
+    DO(heapd_release(heap, list));
+    DO(heapd_gc_dry_run(heap, &collection, &error));
+    assert_int_equal(collection.unreachable, 1);
+    assert_true(collection.unreachable_bytes >= 16);
+    DO(heapd_gc_freeze(heap, &error));
+    DO(heapd_gc_freeze_count(heap, &frozen, &error));
+    assert_true(frozen >= 1);
+    DO(heapd_gc_collect(heap, 2, &collection, &error));
+    assert_int_equal(collection.unreachable, 0);
+    DO(heapd_gc_unfreeze(heap, &error));
+    DO(heapd_gc_freeze_count(heap, &frozen, &error));
+    assert_int_equal(frozen, 0);
+    DO(heapd_compact(heap, &compaction, &error));
+    /* All of it again, begun. */
+    heapd_ticket tickets[6];
+    struct heapd_result result;
+    DO(heapd_begin_gc_dry_run(heap, &tickets[0], &error));
+    DO(heapd_begin_gc_freeze(heap, &tickets[1], &error));
+    DO(heapd_begin_gc_unfreeze(heap, &tickets[2], &error));
+    DO(heapd_begin_compact(heap, &tickets[3], &error));
+    DO(heapd_begin_gc_freeze_count(heap, &tickets[4], &error));
+    DO(heapd_begin_memory(heap, &tickets[5], &error));
+    for (size_t i = 0; i < 6; i++) {
+        DO(heapd_wait(heap, tickets[i], -1, &result, &error));
+        if (i == 0)
+            assert_int_equal(result.as.collection.unreachable, 1);
+        if (i == 4)
+            assert_int_equal(result.value.kind, HEAPD_VALUE_INT);
+        if (i == 5)
+            assert_true(result.as.memory->used_bytes > 0);
+        heapd_result_clear(&result);
+    }
+    DO(heapd_gc_collect(heap, 2, &collection, &error));
+    assert_int_equal(collection.unreachable, 1);
+    DO(heapd_gc_set_enabled(heap, true, &error));
+    heapd_close(heap);
+}
+
+static void memory_is_shown(void **state)
+{
+    (void)state;
+    struct heapd_connection *heap = join();
+    struct heapd_error error;
+    struct heapd_result result;
+    DO(heapd_memory(heap, &result, &error));
+    assert_int_equal(result.method, HEAPD_METHOD_MEMORY);
+    const struct heapd_memory_info *memory = result.as.memory;
+    assert_int_equal(memory->used_bytes,
+                     memory->objects_mapped_bytes + memory->table_bytes + memory->bookkeeping_bytes);
+    assert_int_equal(memory->objects_mapped_bytes, memory->arena_bytes + memory->large_bytes + memory->retired_bytes);
+    assert_true(memory->class_count > 32);
+    uint64_t pools = 0;
+    for (size_t i = 0; i < memory->class_count; i++)
+        pools += memory->classes[i].pools_used + memory->classes[i].pools_full;
+    assert_int_equal(pools, memory->pools_used_count + memory->pools_full_count);
+    assert_int_equal(memory->histogram_count, 7);
+    assert_string_equal(memory->histograms[0].name, "young");
+    assert_string_equal(memory->histograms[6].name, "relief");
+    for (size_t i = 0; i < memory->histogram_count; i++) {
+        uint64_t sum = 0;
+        for (size_t j = 0; j < memory->histograms[i].bucket_count; j++)
+            sum += memory->histograms[i].buckets[j];
+        assert_int_equal(sum, memory->histograms[i].count);
+    }
+    heapd_result_clear(&result);
+    assert_int_equal(stat_of(heap, "net_connections_count") > 0, 1);
+    heapd_close(heap);
+}
+
 /* A document of several megabytes, deeper than one literal may be, and long strs. */
 static void build(struct heapd_literal *literal, int rows, const char *long_text, size_t long_bytes)
 {
@@ -521,6 +603,8 @@ int main(void)
         cmocka_unit_test(classes_and_instances),
         cmocka_unit_test(names_and_scopes),
         cmocka_unit_test(the_collector),
+        cmocka_unit_test(upkeep),
+        cmocka_unit_test(memory_is_shown),
         cmocka_unit_test(large_documents),
         cmocka_unit_test(chains_leave_nothing),
         cmocka_unit_test(parked_lookups),

@@ -411,6 +411,8 @@ class Suite:
         for generation in ("0", "1", "2"):
             check(b"unreachable objects found" in self.tool.ok("gc", "collect", generation), generation)
         self.tool.fails(2, "INVALID_ARGUMENT: the generation", "gc", "collect", "3")
+        self.tool.fails(2, "INVALID_ARGUMENT: a dry run is of all generations", "gc", "collect", "0", "--dry-run")
+        self.tool.fails(2, "does not take --dry-run", "gc", "stats", "--dry-run")
         self.tool.fails(2, "INVALID_ARGUMENT: a threshold", "gc", "threshold", "-1")
 
     def test_stats_and_sessions(self):
@@ -434,12 +436,53 @@ class Suite:
         self.tool.fails(4, "NOT_FOUND", "get", "left")
         wait_until(lambda: self.tool.json("stats")[key] <= before, "what was built is released")
 
+    def test_memory(self):
+        self.tool.ok("import", "rows", "-", data=json.dumps([{"number": i, "text": "x" * 20} for i in range(5000)]).encode())
+        memory = self.tool.json("memory")
+        check(memory["limit_bytes"] is None, "no limit", memory["limit_bytes"])
+        check(memory["used_bytes"] == memory["objects_mapped_bytes"] + memory["table_bytes"] + memory["bookkeeping_bytes"],
+              "the parts are the whole")
+        check(memory["objects_live_count"] > 10000, memory["objects_live_count"])
+        check(sum(row["pools_full"] for row in memory["classes"]) == memory["pools_full_count"], "full pools")
+        for row in memory["classes"]:
+            check(row["live_blocks"] <= (row["pools_used"] + row["pools_full"]) * row["blocks_per_pool"], row)
+        check([row["threshold"] for row in memory["generations"]] == [700, 10, 10], memory["generations"])
+        kinds = [row["name"] for row in memory["histograms"]]
+        check(kinds == ["young", "full", "free", "compact", "other", "request", "relief"], kinds)
+        for row in memory["histograms"]:
+            check(sum(row["buckets"]) == row["count"], row)
+            check(row["p50_ns"] <= row["p99_ns"] <= row["p999_ns"] <= row["max_ns"], row)
+        check(memory["histograms"][0]["count"] > 0, "5000 dicts without a young collection")
+        shown = self.tool.ok("memory").decode()
+        for word in ("memory ", "fragmentation ", "waste ", "BLOCK", "GENERATION", "frozen", "SLICES", "SHORTER"):
+            check("\n" + word in "\n" + shown or word in shown, word, "is not in", shown)
+        check(re.search(r"^ +\d+ +\d+ +\d+ +\d+ +[\d.]+ [KM]?i?B  [#.]{20} +[\d.]+%$", shown, re.M), shown)
+
+    def test_freeze_and_compact(self):
+        self.tool.ok("import", "kept", "-", data=json.dumps([[i] for i in range(3000)]).encode())
+        frozen = self.tool.json("gc", "freeze")["frozen"]
+        check(frozen >= 3000, "frozen", frozen)
+        check(self.tool.json("memory")["frozen_count"] == frozen, "shown")
+        check(self.tool.ok("gc", "unfreeze") == b"0 objects are frozen\n", "unfrozen")
+        self.tool.ok("import", "holes", "-", data=json.dumps([["%024d" % i] for i in range(60000)]).encode())
+        self.tool.ok("del", "holes")
+        done = self.tool.json("gc", "compact")
+        check(sorted(done) == ["moved_bytes", "moved_count", "released_bytes"], done)
+        check(b" bytes given back\n" in self.tool.ok("gc", "compact"), "for people")
+        check(self.tool.ok("gc", "compact", "--quiet") == b"", "quiet")
+        check(self.tool.json("memory")["compactions_count"] >= 3, "counted")
+        check(self.tool.json("get", "kept[2999]") == [2999], "what was moved is as it was")
+
     # What JSON cannot make
 
     def test_shapes(self):
         self.tool.ok("gc", "collect")
         self.tool.ok("gc", "disable")
         subprocess.run([self.shapes, self.daemon.address], check=True, timeout=60)
+        for _ in range(2):
+            found = self.tool.json("gc", "collect", "--dry-run")
+            check(found["unreachable"] == 200 and found["unreachable_bytes"] >= 200 * 16, "dry run", found)
+        check(b"200 unreachable objects found, " in self.tool.ok("gc", "collect", "-n"), "dry run for people")
         found = self.tool.json("gc", "collect")
         self.tool.ok("gc", "enable")
         check(found["unreachable"] == 200 and found["unreachable_by_generation"] == [200, 0, 0], found)
@@ -619,7 +662,7 @@ class Suite:
     def test_help(self):
         overview = self.tool.ok("--help").decode()
         commands = ("ping", "import", "export", "get", "set", "del", "ls", "inspect", "gc collect", "gc threshold", "gc count",
-                    "gc stats", "gc enable", "gc disable", "stats", "session list", "session kill", "shutdown")
+                    "gc stats", "gc enable", "gc disable", "gc freeze", "gc unfreeze", "gc compact", "memory", "stats", "session list", "session kill", "shutdown")
         for command in commands:
             check("  " + command in overview, command, "is not in --help")
             text = self.tool.ok(*command.split(), "--help").decode()

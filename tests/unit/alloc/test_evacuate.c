@@ -101,7 +101,7 @@ static struct hd_alloc_stats stats_of(struct blocks *b)
 
 static void choose_all(struct blocks *b)
 {
-    hd_alloc_evacuate_begin(b->f.alloc);
+    hd_alloc_evacuate_begin(b->f.alloc, 0);
     while (hd_alloc_evacuate_choose(b->f.alloc, 1))
         check(b);
     check(b);
@@ -164,6 +164,7 @@ static void chosen_arenas_empty_and_go_back(void **state)
         assert_null(b.f.alloc->arenas.lists[HD_ARENA_FILL_LEAVING][run]);
     end_all(&b);
     assert_true(stats_of(&b).arena_count < before);
+    hd_alloc_moved(b.f.alloc, &to);
     assert_true(to.arena_count > from.arena_count);
     stop(&b);
 }
@@ -214,7 +215,7 @@ static void others_go_on_meanwhile(void **state)
     start(&b, 20000, UINT64_MAX);
     for (int round = 0; round < 6; round++) {
         drop_share(&b, 70);
-        hd_alloc_evacuate_begin(b.f.alloc);
+        hd_alloc_evacuate_begin(b.f.alloc, 0);
         bool choosing = true;
         for (uint32_t next = 0; next < b.count;) {
             for (uint32_t times = below(&b, 30); times; times--) {
@@ -249,9 +250,9 @@ static void a_round_can_end_at_any_time(void **state)
     start(&b, 10000, UINT64_MAX);
     drop_share(&b, 85);
     assert_false(hd_alloc_evacuate_end(b.f.alloc, 1));
-    hd_alloc_evacuate_begin(b.f.alloc);
+    hd_alloc_evacuate_begin(b.f.alloc, 0);
     end_all(&b);
-    hd_alloc_evacuate_begin(b.f.alloc);
+    hd_alloc_evacuate_begin(b.f.alloc, 0);
     hd_alloc_evacuate_choose(b.f.alloc, 2);
     end_all(&b);
     choose_all(&b);
@@ -303,7 +304,7 @@ static void kept_arenas_stay_mapped(void **state)
             blocks[i] = NULL;
         }
     }
-    hd_alloc_evacuate_begin(f.alloc);
+    hd_alloc_evacuate_begin(f.alloc, 0);
     while (hd_alloc_evacuate_choose(f.alloc, 1))
         ;
     assert_true(hd_alloc_evacuate_bytes(f.alloc) > 0);
@@ -343,14 +344,10 @@ static void large_blocks_never_leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chosen_arenas_empty_and_go_back),
-        cmocka_unit_test(a_dense_heap_is_left_alone),
-        cmocka_unit_test(what_does_not_move_stays),
-        cmocka_unit_test(others_go_on_meanwhile),
-        cmocka_unit_test(a_round_can_end_at_any_time),
-        cmocka_unit_test(a_refused_move_changes_nothing),
-        cmocka_unit_test(kept_arenas_stay_mapped),
-        cmocka_unit_test(large_blocks_never_leave),
+        cmocka_unit_test(chosen_arenas_empty_and_go_back), cmocka_unit_test(a_dense_heap_is_left_alone),
+        cmocka_unit_test(what_does_not_move_stays),        cmocka_unit_test(others_go_on_meanwhile),
+        cmocka_unit_test(a_round_can_end_at_any_time),     cmocka_unit_test(a_refused_move_changes_nothing),
+        cmocka_unit_test(kept_arenas_stay_mapped),         cmocka_unit_test(large_blocks_never_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ static void classes(void **state)
                  "a list was given as the superclass");
     Heapd__V1__CreateClassRequest request = HEAPD__V1__CREATE_CLASS_REQUEST__INIT;
     ProtobufCBinaryData names[300];
-    char text[300][8];
+    char text[300][16];
     for (int i = 0; i < 300; i++) {
         (void)snprintf(text[i], sizeof text[i], "a%d", i);
         names[i] = rpc_bytes(text[i]);
