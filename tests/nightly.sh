@@ -9,7 +9,7 @@
 #
 # Goes on after a failure, and says at the end what failed. Seeds are printed, so that each can be run again.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 build=${1:-build/dev}
 fuzz=${HEAPD_FUZZ_BUILD:-build/fuzz}
