@@ -132,7 +132,7 @@ static int begin_part(struct heapd_export *reader, const struct hd_stream_part *
 static int await_node(struct heapd_export *reader)
 {
     while (hd_literal_reader_left(&reader->reader) == 0) {
-        struct hd_stream_part *part;
+        struct hd_stream_part *part = NULL;
         int code = next_part(reader, &part);
         if (code <= 0) {
             reader->error = code ? code : 1;

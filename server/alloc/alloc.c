@@ -123,6 +123,12 @@ bool hd_alloc_is_large(const void *block)
     return hd_span_is_large(block);
 }
 
+void hd_alloc_populated(struct hd_alloc *alloc, void *block)
+{
+    if (hd_span_is_large(block))
+        hd_larges_populated(&alloc->larges, hd_span_of(block));
+}
+
 size_t hd_alloc_usable(const void *block)
 {
     return hd_span_is_large(block) ? hd_large_usable(block) : hd_pool_block_bytes(hd_pool_of(block));

@@ -51,7 +51,7 @@ struct hd_alloc;
 struct hd_alloc_config {
     size_t reserve_arena_count;   /* empty arenas to keep; 2 is usual */
     size_t preallocate_bytes;     /* in arenas mapped at once and never given back */
-    bool huge_pages;              /* asked for behind arenas, mapped in pairs then, and large objects */
+    bool huge_pages; /* asked for behind arenas, mapped in pairs then, and large objects: hd_alloc_populated */
     bool (*fault)(void *context); /* tests: true makes an allocation fail; NULL otherwise */
     void *fault_context;
 };
@@ -114,6 +114,8 @@ void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes);
 /* The capacity of a block, as hd_alloc_round of what it was asked for. */
 size_t hd_alloc_usable(const void *block);
 bool hd_alloc_is_large(const void *block);
+/* All of the block has been written, and it will not grow: huge pages behind it do no harm now. */
+void hd_alloc_populated(struct hd_alloc *alloc, void *block);
 
 /*
  * Emptying arenas, so that they can go back to the system. A round is begun and

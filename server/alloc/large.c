@@ -31,8 +31,9 @@ static size_t align_bytes(const struct hd_larges *larges)
     return larges->huge_pages && HD_ARENA_BYTES < HD_HUGE_PAGE_BYTES ? HD_HUGE_PAGE_BYTES : HD_ARENA_BYTES;
 }
 
-static void advise(const struct hd_larges *larges, struct hd_large *large)
+void hd_larges_populated(const struct hd_larges *larges, struct hd_large *large)
 {
+    /* All of it or nothing: the system would not resize a mapping of which a part has huge pages. */
     if (larges->huge_pages && large->mapped_bytes >= HD_HUGE_PAGE_BYTES)
         larges->pages->os->advise_huge(larges->pages->os->context, large, large->mapped_bytes);
 }
@@ -64,7 +65,6 @@ void *hd_larges_get(struct hd_larges *larges, size_t bytes)
     larges->count++;
     larges->get_count++;
     larges->mapped_bytes += mapped_bytes;
-    advise(larges, large);
     return (uint8_t *)large + HD_LARGE_HEADER_BYTES;
 }
 
@@ -141,7 +141,6 @@ void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes)
     relink(larges, large);
     larges->mapped_bytes += new_bytes;
     larges->mapped_bytes -= old_bytes;
-    advise(larges, large);
     return (uint8_t *)large + HD_LARGE_HEADER_BYTES;
 }
 

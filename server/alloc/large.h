@@ -67,6 +67,12 @@ void hd_larges_put(struct hd_larges *larges, void *block);
 bool hd_larges_release(struct hd_larges *larges, size_t bytes);
 /* From large to large, perhaps elsewhere. NULL: unchanged. What is cut off may be retired. */
 void *hd_larges_resize(struct hd_larges *larges, void *block, size_t bytes);
+/*
+ * All of it has been written: asks for huge pages behind it. Not before, since to
+ * touch a huge page for the first time takes the system a good part of a
+ * millisecond, and in a virtual machine several.
+ */
+void hd_larges_populated(const struct hd_larges *larges, struct hd_large *large);
 const char *hd_larges_check(const struct hd_larges *larges);
 
 #endif

@@ -9,46 +9,9 @@
 #include <string.h>
 
 #include "common/utf8.h"
+#include "object/build_internal.h"
 #include "object/object.h"
 #include "object/payload.h"
-
-/* A container that is open. */
-struct frame {
-    hd_value container; /* own; of an instance HD_ABSENT until its class came */
-    enum hd_kind kind;
-    uint64_t left;     /* nodes still to come into it */
-    uint64_t number;   /* of this container in the literal */
-    struct hd_key key; /* of a dict or instance: the key that waits for its value; may own key.value */
-    bool has_key;
-};
-
-/* Numbered containers: kept only when shares or captures will ask for them. */
-struct numbered {
-    hd_value value; /* own; HD_ABSENT while it is open */
-};
-
-struct hd_builder {
-    struct hd_objects *objects;
-    const struct hd_build *build;
-    struct hd_literal_reader reader;
-    struct frame *frames;
-    uint32_t depth;
-    uint32_t frame_capacity;
-    struct numbered *numbered;
-    size_t numbered_capacity;
-    uint64_t container_count;
-    bool numbering;
-    hd_value *done; /* own: complete top-level values */
-    size_t done_count;
-    size_t done_capacity;
-    bool keys_in_done; /* top-level nodes alternate between key and value */
-    hd_value into;     /* HD_ABSENT: a value is made; own, if it goes on in slices */
-    /* Of a builder that goes on in slices: the values of all handles, in their order, and its being a root. */
-    hd_value *handles; /* own */
-    size_t handle_count;
-    size_t handle_next;
-    struct hd_root_source roots;
-};
 
 /* Makes room for one more of `bytes` each. */
 static int grow(struct hd_builder *builder, void **array, size_t *capacity, size_t bytes)
@@ -69,7 +32,7 @@ static void release_key(struct hd_builder *builder, struct frame *frame)
     frame->has_key = false;
 }
 
-static void builder_fini(struct hd_builder *builder)
+void hd_builder_fini(struct hd_builder *builder)
 {
     struct hd_gc *gc = builder->objects->gc;
     const struct hd_allocator *allocator = builder->objects->allocator;
@@ -294,7 +257,7 @@ static int read_container(struct hd_builder *builder, const struct hd_node *node
     return error;
 }
 
-static int resolve(const struct hd_build *build, uint64_t handle, hd_value *out)
+int hd_build_resolve(const struct hd_build *build, uint64_t handle, hd_value *out)
 {
     const struct hd_resolver *resolver = &build->resolver;
     return resolver->resolve ? resolver->resolve(resolver->context, handle, out) : HD_EHANDLE_UNKNOWN;
@@ -312,7 +275,7 @@ static int read_reference(struct hd_builder *builder, const struct hd_node *node
     } else if (builder->handles) {
         value = builder->handles[builder->handle_next++];
     } else {
-        int error = resolve(builder->build, node->handle, &value);
+        int error = hd_build_resolve(builder->build, node->handle, &value);
         if (error)
             return error;
     }
@@ -368,14 +331,8 @@ static int check_captures(const struct hd_builder *builder)
     return 0;
 }
 
-static void hand_out_captures(struct hd_builder *builder)
-{
-    const struct hd_build *build = builder->build;
-    for (size_t i = 0; i < build->capture_count; i++)
-        build->captured[i] = hd_gc_retain(builder->objects->gc, builder->numbered[build->captures[i]].value);
-}
-
-static void begin(struct hd_builder *builder, struct hd_objects *objects, const struct hd_build *build, hd_value into)
+void hd_builder_begin(struct hd_builder *builder, struct hd_objects *objects, const struct hd_build *build,
+                      hd_value into)
 {
     builder->objects = objects;
     builder->build = build;
@@ -400,207 +357,4 @@ int hd_builder_step(struct hd_builder *builder, uint64_t units)
     if (!error)
         error = check_captures(builder);
     return error ? error : 1;
-}
-
-static int finish_value(struct hd_builder *builder, hd_value *out)
-{
-    if (builder->done_count != 1)
-        return HD_EPROTOCOL;
-    hd_gc_shade(builder->objects->gc, builder->done[0]);
-    *out = builder->done[0];
-    builder->done_count = 0;
-    return 0;
-}
-
-/* ---- extending ------------------------------------------------------------ */
-
-static int extend_list(struct hd_builder *builder, hd_value list)
-{
-    if (builder->done_count > HD_ELEMENTS_MAX)
-        return HD_ETOO_LARGE;
-    int error = hd_list_reserve(builder->objects, list, (uint32_t)builder->done_count);
-    for (size_t i = 0; !error && i < builder->done_count; i++) {
-        error = hd_list_append(builder->objects, list, builder->done[i]);
-        hd_gc_shade(builder->objects->gc, builder->done[i]);
-        builder->done[i] = HD_ABSENT;
-    }
-    return error;
-}
-
-/* Everything that can fail is done before the first change: hashing, and room for all entries. */
-static int extend_table(struct hd_builder *builder, hd_value table, unsigned stride)
-{
-    struct hd_objects *objects = builder->objects;
-    if (builder->done_count % stride)
-        return HD_EPROTOCOL;
-    if (builder->done_count / stride > HD_ELEMENTS_MAX)
-        return HD_ETOO_LARGE;
-    int error = 0;
-    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
-        struct hd_key key = hd_key_of(builder->done[i]);
-        error = hd_key_hash(objects, &key);
-    }
-    if (!error)
-        error = hd_dict_reserve(objects, table, (uint32_t)(builder->done_count / stride));
-    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
-        struct hd_key key = hd_key_of(builder->done[i]);
-        bool was_new;
-        if (stride == 1) {
-            error = hd_set_add(objects, table, &key, &was_new);
-        } else {
-            error = hd_dict_set(objects, table, &key, builder->done[i + 1]);
-            hd_gc_shade(objects->gc, builder->done[i + 1]);
-            if (!error)
-                builder->done[i + 1] = HD_ABSENT;
-        }
-    }
-    return error;
-}
-
-int hd_builder_finish(struct hd_builder *builder, hd_value *out)
-{
-    int error;
-    hd_value value = HD_ABSENT;
-    if (builder->into == HD_ABSENT)
-        error = finish_value(builder, &value);
-    else if (hd_kind_of(builder->objects, builder->into) == HD_IS_LIST)
-        error = extend_list(builder, builder->into);
-    else
-        error = extend_table(builder, builder->into, builder->keys_in_done ? 2 : 1);
-    if (error)
-        return error;
-    hand_out_captures(builder);
-    *out = value;
-    return 0;
-}
-
-/* ---- at once -------------------------------------------------------------- */
-
-static int build_at_once(struct hd_objects *objects, const struct hd_build *build, hd_value into, hd_value *out)
-{
-    struct hd_builder builder = {0};
-    begin(&builder, objects, build, into);
-    int error = hd_builder_step(&builder, UINT64_MAX);
-    if (error == 1)
-        error = hd_builder_finish(&builder, out);
-    builder_fini(&builder);
-    return error;
-}
-
-int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
-{
-    return build_at_once(objects, build, HD_ABSENT, out);
-}
-
-static bool can_extend(const struct hd_objects *objects, hd_value container)
-{
-    enum hd_kind_of_value kind = hd_kind_of(objects, container);
-    return kind == HD_IS_LIST || kind == HD_IS_DICT || kind == HD_IS_SET;
-}
-
-int hd_build_extend(struct hd_objects *objects, const struct hd_build *build, hd_value container)
-{
-    hd_value none;
-    return can_extend(objects, container) ? build_at_once(objects, build, container, &none) : HD_ETYPE;
-}
-
-/* ---- in slices ------------------------------------------------------------ */
-
-/*
- * One place after the other in all that the builder holds; false behind the last.
- * What only grows comes first and the stack last, so that what a scan has not seen
- * yet never moves in front of where it stands.
- */
-static bool value_at(const struct hd_builder *builder, size_t position, hd_value *out)
-{
-    if (position == 0) {
-        *out = builder->into;
-        return true;
-    }
-    position--;
-    if (position < builder->handle_count) {
-        *out = builder->handles[position];
-        return true;
-    }
-    position -= builder->handle_count;
-    size_t numbered_count = builder->numbering ? (size_t)builder->container_count : 0;
-    if (position < numbered_count) {
-        *out = builder->numbered[position].value;
-        return true;
-    }
-    position -= numbered_count;
-    if (position < builder->done_count) {
-        *out = builder->done[position];
-        return true;
-    }
-    position -= builder->done_count;
-    if (position / 2 >= builder->depth)
-        return false;
-    const struct frame *frame = &builder->frames[position / 2];
-    *out = position % 2 == 0 ? frame->container : frame->has_key ? frame->key.value : HD_ABSENT;
-    return true;
-}
-
-static size_t scan(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
-{
-    const struct hd_builder *builder = (const void *)((const char *)source - offsetof(struct hd_builder, roots));
-    hd_value value;
-    for (size_t i = 0; i < max; i++, from++) {
-        if (!value_at(builder, from, &value))
-            return 0;
-        visitor->visit(visitor, value);
-    }
-    return from;
-}
-
-static int resolve_all(struct hd_builder *builder)
-{
-    const struct hd_columns *columns = builder->build->columns;
-    size_t bytes = columns->handle_count * sizeof *builder->handles;
-    if (bytes == 0)
-        return 0;
-    builder->handles = hd_allocator_new_zeroed(builder->objects->allocator, bytes);
-    if (!builder->handles)
-        return HD_ENOMEM;
-    builder->handle_count = columns->handle_count;
-    for (size_t i = 0; i < builder->handle_count; i++) {
-        hd_value value;
-        int error = resolve(builder->build, columns->handles[i], &value);
-        if (error)
-            return error;
-        builder->handles[i] = hd_gc_retain(builder->objects->gc, value);
-    }
-    return 0;
-}
-
-int hd_builder_new(struct hd_objects *objects, const struct hd_build *build, hd_value into, struct hd_builder **out)
-{
-    if (into != HD_ABSENT && !can_extend(objects, into))
-        return HD_ETYPE;
-    struct hd_builder *builder = hd_allocator_new_zeroed(objects->allocator, sizeof *builder);
-    if (!builder)
-        return HD_ENOMEM;
-    begin(builder, objects, build, into);
-    int error = resolve_all(builder);
-    if (error) {
-        builder_fini(builder);
-        hd_allocator_free(objects->allocator, builder, sizeof *builder);
-        return error;
-    }
-    hd_gc_retain(objects->gc, into);
-    builder->roots.scan = scan;
-    hd_gc_add_roots(objects->gc, &builder->roots);
-    *out = builder;
-    return 0;
-}
-
-void hd_builder_free(struct hd_builder *builder)
-{
-    if (!builder)
-        return;
-    struct hd_objects *objects = builder->objects;
-    hd_gc_release(objects->gc, builder->into);
-    builder_fini(builder);
-    hd_gc_remove_roots(objects->gc, &builder->roots);
-    hd_allocator_free(objects->allocator, builder, sizeof *builder);
 }

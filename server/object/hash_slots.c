@@ -165,6 +165,7 @@ void hd_slots_migrate(struct hd_objects *objects, struct hd_hash_table *table, u
         return;
     hd_alloc_put(objects->gc->alloc, table->old_slots);
     table->old_slots = NULL;
+    hd_alloc_populated(objects->gc->alloc, table->slots);
     hd_closing_free(objects, table);
 }
 

@@ -42,9 +42,9 @@ static enum hd_step step_search(struct hd_unfinished *unfinished, uint64_t units
         return HD_STEP_BLOCKED;
     hd_unfinished_call(unfinished, &call);
     struct hd_key key = hd_key_of(search->key);
-    int result = search->watcher.changed ? HD_ECHANGED
-                                         : hd_contains_step(call.objects, search->object, &key, &search->position,
-                                                            units, &contained);
+    int result = search->watcher.changed
+                     ? HD_ECHANGED
+                     : hd_contains_step(call.objects, search->object, &key, &search->position, units, &contained);
     if (result == 0)
         return HD_STEP_AGAIN;
     if (result > 0)

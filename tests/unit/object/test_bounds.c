@@ -195,12 +195,9 @@ static void attributes_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nans_do_not_collide),
-        cmocka_unit_test(tuples_of_long_bytes_are_bounded),
-        cmocka_unit_test(long_work_is_told),
-        cmocka_unit_test(a_search_goes_on_where_it_stood),
-        cmocka_unit_test(chains_are_bounded),
-        cmocka_unit_test(attributes_have_names),
+        cmocka_unit_test(nans_do_not_collide), cmocka_unit_test(tuples_of_long_bytes_are_bounded),
+        cmocka_unit_test(long_work_is_told),   cmocka_unit_test(a_search_goes_on_where_it_stood),
+        cmocka_unit_test(chains_are_bounded),  cmocka_unit_test(attributes_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

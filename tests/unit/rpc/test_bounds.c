@@ -139,8 +139,8 @@ static void names_of_long_text_come_in_pages(void **state)
     unsigned pages = 0;
     Heapd__V1__ListNamesRequest request = HEAPD__V1__LIST_NAMES_REQUEST__INIT;
     do {
-        Heapd__V1__ListNamesReply *reply = expect_message(a, rpc_send(a, METHOD(LIST_NAMES), &request),
-                                                          &heapd__v1__list_names_reply__descriptor);
+        Heapd__V1__ListNamesReply *reply =
+            expect_message(a, rpc_send(a, METHOD(LIST_NAMES), &request), &heapd__v1__list_names_reply__descriptor);
         for (size_t i = 0; i < reply->n_names; i++)
             assert_int_equal(reply->names[i]->length, LONG_BYTES);
         names += reply->n_names;
