@@ -11,7 +11,8 @@
 /* ---- for people ---- */
 
 /* The number in the largest unit that leaves a digit before the point. */
-static const char *scaled(char out[TEXT_BYTES], uint64_t value, const char *const *units, size_t unit_count, double base)
+static const char *scaled(char out[TEXT_BYTES], uint64_t value, const char *const *units, size_t unit_count,
+                          double base)
 {
     double number = (double)value;
     size_t unit = 0;
@@ -88,7 +89,8 @@ static void print_class(const struct heapd_size_class *class)
 
 static void print_classes(const struct heapd_memory_info *memory)
 {
-    printf("\n%8s %10s %10s %12s %12s  %s\n", "BLOCK", "WITH ROOM", "FULL POOLS", "LIVE BLOCKS", "LIVE BYTES", "FILLED");
+    printf("\n%8s %10s %10s %12s %12s  %s\n", "BLOCK", "WITH ROOM", "FULL POOLS", "LIVE BLOCKS", "LIVE BYTES",
+           "FILLED");
     for (size_t i = 0; i < memory->class_count; i++) {
         const struct heapd_size_class *class = &memory->classes[i];
         if (class->blocks_per_pool && (class->pools_used || class->pools_full))

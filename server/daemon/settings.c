@@ -148,8 +148,8 @@ static int set_gc_interval(struct hd_settings *settings, const char *value, stru
 {
     uint64_t seconds;
     if (!parse_number(value, false, &seconds) || seconds > GC_INTERVAL_MOST_S) {
-        hd_reason_set(reason, "\"%s\" is not an interval of collections; write seconds from 1 to %u, or 0 for never", value,
-                      GC_INTERVAL_MOST_S);
+        hd_reason_set(reason, "\"%s\" is not an interval of collections; write seconds from 1 to %u, or 0 for never",
+                      value, GC_INTERVAL_MOST_S);
         return HD_EINVALID;
     }
     settings->gc_interval_s = (uint32_t)seconds;
@@ -180,7 +180,8 @@ static int set_preallocate(struct hd_settings *settings, const char *value, stru
 {
     uint64_t bytes;
     if (!parse_number(value, true, &bytes) || bytes > SIZE_MAX / 2) {
-        hd_reason_set(reason, "\"%s\" is not a size to preallocate; write a number of bytes with K, M or G behind it, or 0",
+        hd_reason_set(reason,
+                      "\"%s\" is not a size to preallocate; write a number of bytes with K, M or G behind it, or 0",
                       value);
         return HD_EINVALID;
     }
@@ -246,11 +247,12 @@ int hd_settings_check(const struct hd_settings *settings, struct hd_reason *reas
     uint64_t limit_bytes = settings->memory_limit_bytes, ahead_bytes = settings->preallocate_bytes;
     if (ahead_bytes == 0 || (limit_bytes > ahead_bytes && limit_bytes - ahead_bytes >= MEMORY_LEAST_BYTES))
         return 0;
-    hd_reason_set(reason,
-                  "memory_limit = %llu leaves nothing beside preallocate = %llu; raise the one by at least %lluK above the "
-                  "other, or lower the other",
-                  (unsigned long long)limit_bytes, (unsigned long long)ahead_bytes,
-                  (unsigned long long)(MEMORY_LEAST_BYTES >> 10));
+    hd_reason_set(
+        reason,
+        "memory_limit = %llu leaves nothing beside preallocate = %llu; raise the one by at least %lluK above the "
+        "other, or lower the other",
+        (unsigned long long)limit_bytes, (unsigned long long)ahead_bytes,
+        (unsigned long long)(MEMORY_LEAST_BYTES >> 10));
     return HD_EINVALID;
 }
 

@@ -113,8 +113,8 @@ void hd_heap_free(struct hd_heap *heap)
 
 bool hd_heap_has_work(const struct hd_heap *heap)
 {
-    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_count ||
-           heap->gc.compaction.phase != HD_COMPACT_IDLE || hd_alloc_has_retired(heap->alloc);
+    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_count || heap->gc.compaction.phase != HD_COMPACT_IDLE ||
+           hd_alloc_has_retired(heap->alloc);
 }
 
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)

@@ -119,7 +119,7 @@ bool hd_heap_has_work(const struct hd_heap *heap);
 struct hd_collect {
     unsigned generation;
     bool dry_run;
-    uint64_t wait_for;          /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
+    uint64_t wait_for; /* gc.full_ended_count, or dry_run_ended_count, at which it is over */
     bool begun;
     struct hd_collection young; /* what a full one found among the young before it began */
     bool ended;                 /* result is there; what was found may still have to be freed */

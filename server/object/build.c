@@ -344,8 +344,10 @@ void hd_builder_begin(struct hd_builder *builder, struct hd_objects *objects, co
 
 int hd_builder_step(struct hd_builder *builder, uint64_t units)
 {
-    while (hd_literal_reader_left(&builder->reader)) {
-        if (units-- == 0)
+    /* A node costs a unit, and what hashing and comparing it as a key takes. */
+    uint64_t begun = builder->objects->work_units;
+    for (uint64_t nodes = 0; hd_literal_reader_left(&builder->reader); nodes++) {
+        if (nodes + (builder->objects->work_units - begun) >= units)
             return 0;
         int error = read_node(builder);
         if (error)

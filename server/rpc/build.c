@@ -7,6 +7,8 @@
 
 #include "rpc/private.h"
 
+#define AT_ONCE_HANDLES 16u
+
 static int check_captures(struct hd_call *call, const uint64_t *captures, size_t count)
 {
     for (size_t i = 1; i < count; i++)
@@ -182,7 +184,9 @@ static int prepare(struct hd_call *call, const struct order *order, struct hd_ca
 
 static bool is_long(const struct hd_call *call, const struct hd_call_build *plan)
 {
-    return plan->columns.kind_count > call->server->config.at_once_nodes;
+    /* A handle may name a str of megabytes, to be hashed as a key. */
+    return plan->columns.kind_count > call->server->config.at_once_nodes ||
+           plan->columns.handle_count > AT_ONCE_HANDLES;
 }
 
 int hd_run_create(struct hd_call *call, const void *message)
@@ -197,9 +201,11 @@ int hd_run_create(struct hd_call *call, const void *message)
         error = prepare(call, &order, &plan);
     if (error)
         return error;
-    /* Without a slot nothing but a plain value can be the result. */
-    if (is_long(call, &plan) && call->into)
+    if (is_long(call, &plan)) {
+        if (!call->into)
+            return hd_fail(call, HD_ENOT_PLAIN, "a literal of %zu nodes makes a container", plan.columns.kind_count);
         return go_on(call, &order, &plan);
+    }
     error = hd_build_value(call->objects, &plan.build, &value);
     if (error)
         return hd_fail_literal(call, error);

@@ -204,11 +204,11 @@ struct hd_rpc_server {
     uint64_t relief_after;
     uint64_t input_relief_after; /* the same, for hd_rpc_relieve */
     bool shutdown_wanted;
-    bool heap_behind;               /* the last settle left something: the next one is worth measuring */
-    bool collect_wanted;            /* a full collection is to begin as soon as it can */
-    uint64_t collect_at_ns;         /* UINT64_MAX: not by the clock */
-    uint64_t collected_activity;    /* when the last such collection began */
-    struct hd_unfinished *freezing; /* borrow: the one freeze or unfreeze that goes on */
+    bool heap_behind;                 /* the last settle left something: the next one is worth measuring */
+    bool collect_wanted;              /* a full collection is to begin as soon as it can */
+    uint64_t collect_at_ns;           /* UINT64_MAX: not by the clock */
+    uint64_t collected_activity;      /* when the last such collection began */
+    struct hd_unfinished *freezing;   /* borrow: the one freeze or unfreeze that goes on */
     hd_rpc_stats_source stats_source; /* may be NULL */
     void *stats_source_context;
     struct hd_slice_times slices[HD_SLICE_KINDS];

@@ -26,9 +26,9 @@ struct hd_rpc_config {
     uint32_t max_frame_bytes; /* of a body; 128 KiB to HD_FRAME_MAX_BODY_BYTES */
     uint32_t max_slots;       /* per session; 2 at least */
     uint32_t max_connections;
-    uint32_t max_parked;      /* requests of a session that wait or go on in slices */
-    size_t output_high_bytes; /* above: no further request of this connection starts */
-    uint32_t at_once_nodes;   /* literals of more nodes are built in slices; 0: 4096 */
+    uint32_t max_parked;          /* requests of a session that wait or go on in slices */
+    size_t output_high_bytes;     /* above: no further request of this connection starts */
+    uint32_t at_once_nodes;       /* literals of more nodes are built in slices; 0: 4096 */
     uint64_t collect_interval_ns; /* a full collection begins so often, unless nothing happened; 0: never */
     bool collect_on_session_end;  /* and when a session that had handles has released all of them */
 };

@@ -59,8 +59,8 @@ void hd_slice_end(struct hd_rpc_server *server, const struct hd_slice_watch *wat
 uint64_t hd_slice_quantile_ns(const struct hd_slice_times *times, unsigned permille)
 {
     /* The smallest bucket with which at least so many are counted. */
-    uint64_t wanted = times->count - (times->count / 1000 * (1000 - permille) +
-                                      times->count % 1000 * (1000 - permille) / 1000);
+    uint64_t wanted =
+        times->count - (times->count / 1000 * (1000 - permille) + times->count % 1000 * (1000 - permille) / 1000);
     uint64_t seen = 0;
     for (unsigned i = 0; i < HD_SLICE_BUCKETS; i++) {
         seen += times->buckets[i];

@@ -670,8 +670,8 @@ struct heapd_memory_info {
     uint64_t pools_used_count;
     uint64_t pools_full_count;
     uint64_t pools_empty_count;
-    uint32_t fragmentation_permille; /* of arena_bytes: in no live block */
-    uint32_t waste_permille;         /* of used_bytes: in no live block of an object */
+    uint32_t fragmentation_permille;        /* of arena_bytes: in no live block */
+    uint32_t waste_permille;                /* of used_bytes: in no live block of an object */
     const struct heapd_size_class *classes; /* by size; runs last */
     size_t class_count;
     struct heapd_memory_generation generation[HEAPD_GENERATIONS];
@@ -712,18 +712,18 @@ struct heapd_result {
     enum heapd_method method;
     struct heapd_value value;
     union {
-        struct heapd_object_info info;         /* INSPECT */
-        struct heapd_part part;                /* READ */
-        struct heapd_bytes payload;            /* PING */
-        struct heapd_name_list names;          /* LIST_NAMES */
-        struct heapd_collection collection;    /* GC_COLLECT */
-        struct heapd_thresholds thresholds;    /* GC_GET_THRESHOLD */
-        struct heapd_counts counts;            /* GC_GET_COUNT */
-        struct heapd_collector_stats gc_stats; /* GC_STATS */
-        struct heapd_compaction compaction;    /* COMPACT */
-        const struct heapd_memory_info *memory;     /* MEMORY */
-        struct heapd_stat_list stats;          /* STATS */
-        struct heapd_session_list sessions;    /* LIST_SESSIONS */
+        struct heapd_object_info info;          /* INSPECT */
+        struct heapd_part part;                 /* READ */
+        struct heapd_bytes payload;             /* PING */
+        struct heapd_name_list names;           /* LIST_NAMES */
+        struct heapd_collection collection;     /* GC_COLLECT */
+        struct heapd_thresholds thresholds;     /* GC_GET_THRESHOLD */
+        struct heapd_counts counts;             /* GC_GET_COUNT */
+        struct heapd_collector_stats gc_stats;  /* GC_STATS */
+        struct heapd_compaction compaction;     /* COMPACT */
+        const struct heapd_memory_info *memory; /* MEMORY */
+        struct heapd_stat_list stats;           /* STATS */
+        struct heapd_session_list sessions;     /* LIST_SESSIONS */
     } as;
     void *memory; /* private */
 };

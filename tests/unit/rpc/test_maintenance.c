@@ -222,12 +222,9 @@ static void each_allocation_fails_in_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_dry_run_counts_and_frees_nothing),
-        TEST(a_dry_run_can_be_cancelled),
-        TEST(frozen_objects_are_passed_by),
-        TEST(the_last_of_many_wins),
-        TEST(memory_goes_back_on_request),
-        TEST(so_many_go_on_at_a_time),
+        TEST(a_dry_run_counts_and_frees_nothing), TEST(a_dry_run_can_be_cancelled),
+        TEST(frozen_objects_are_passed_by),       TEST(the_last_of_many_wins),
+        TEST(memory_goes_back_on_request),        TEST(so_many_go_on_at_a_time),
         TEST(each_allocation_fails_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
