@@ -27,7 +27,7 @@ void hd_settings_default(struct hd_settings *out)
         .max_parked = 1024,
         .log_level = HD_LOG_INFO,
         .gc_threshold = {700, 10, 10},
-        .huge_pages = true,
+        .huge_pages = false,
     };
 }
 
