@@ -243,6 +243,20 @@ static bool has_ended(const struct hd_gc *gc, const struct hd_collect *collect)
     return (collect->dry_run ? gc->dry_run_ended_count : gc->full_ended_count) >= collect->wait_for;
 }
 
+/* What was found among the young, and then among all; those that were looked at twice count once. */
+static void add_up(struct hd_collect *collect, const struct hd_collection *full)
+{
+    uint64_t twice = 0;
+    collect->result = *full;
+    for (unsigned i = 0; i < HD_GENERATIONS; i++) {
+        collect->result.unreachable_count[i] += collect->young.unreachable_count[i];
+        collect->result.examined_count[i] += collect->young.examined_count[i];
+        twice += collect->young.examined_count[i] - collect->young.unreachable_count[i];
+    }
+    uint64_t *old = &collect->result.examined_count[HD_GENERATIONS - 1];
+    *old -= twice < *old ? twice : *old;
+}
+
 bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint64_t units)
 {
     struct hd_gc *gc = &heap->gc;
@@ -257,13 +271,8 @@ bool hd_heap_collect_step(struct hd_heap *heap, struct hd_collect *collect, uint
             return true;
     }
     /* It may have been driven to its end by hd_heap_step. */
-    if (!collect->ended) {
-        collect->result = collect->dry_run ? gc->last_dry_run : gc->last;
-        for (unsigned i = 0; i < HD_GENERATIONS; i++) {
-            collect->result.unreachable_count[i] += collect->young.unreachable_count[i];
-            collect->result.examined_count[i] += collect->young.examined_count[i];
-        }
-    }
+    if (!collect->ended)
+        add_up(collect, collect->dry_run ? &gc->last_dry_run : &gc->last);
     collect->ended = true;
     /* Found is not freed yet. */
     if (hd_gc_reap(gc, units))
