@@ -8,7 +8,6 @@ struct hd_heap *bench_heap_new(bool collects)
 {
     struct hd_heap_config config;
     hd_heap_config_default(&config);
-    config.huge_pages = true;
     if (!collects)
         config.thresholds[0] = 0;
     struct hd_heap *heap;

@@ -153,7 +153,7 @@ class Bench:
         return Group(
             "lifetimes",
             [
-                self.heapd("alloc_bench", "--huge", *speed),
+                self.heapd("alloc_bench", *speed),
                 *peers,
                 huge,
                 python,
