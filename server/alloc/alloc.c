@@ -69,11 +69,6 @@ bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes)
     return hd_larges_release(&alloc->larges, bytes);
 }
 
-uint64_t hd_alloc_released_count(const struct hd_alloc *alloc)
-{
-    return alloc->arenas.released_count;
-}
-
 bool hd_alloc_has_retired(const struct hd_alloc *alloc)
 {
     return alloc->larges.retired != NULL;

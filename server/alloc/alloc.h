@@ -145,12 +145,10 @@ void *hd_alloc_move(struct hd_alloc *alloc, void *block);
 struct hd_alloc_moved {
     uint64_t block_count;
     uint64_t bytes;
-    uint64_t arena_count; /* given back, by whatever */
+    uint64_t arena_count; /* given back, by whatever: each takes the system some tens of microseconds */
 };
+/* O(1). */
 void hd_alloc_moved(const struct hd_alloc *alloc, struct hd_alloc_moved *out);
-
-/* Arenas that were unmapped, ever: each takes the system some tens of microseconds. O(1). */
-uint64_t hd_alloc_released_count(const struct hd_alloc *alloc);
 
 /* Unmaps about so many bytes of large objects that were given back. True while some are left. */
 bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes);

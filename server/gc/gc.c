@@ -312,10 +312,12 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
          */
         bool marking = gc->marking;
         gc->marking = marking && hd_table_bit(gc->table->mark, cursor->index);
-        uint64_t released = hd_alloc_released_count(gc->alloc);
+        struct hd_alloc_moved before, after;
+        hd_alloc_moved(gc->alloc, &before);
         uint64_t used = reap_one(gc, cursor, units < LARGE_PART ? units : LARGE_PART);
         gc->marking = marking;
-        used += (hd_alloc_released_count(gc->alloc) - released) * UNITS_PER_ARENA;
+        hd_alloc_moved(gc->alloc, &after);
+        used += (after.arena_count - before.arena_count) * UNITS_PER_ARENA;
         units -= used < units ? used : units;
         if (gc->dead_cursor.index && !gc->dead_large.index) {
             gc->dead_large = gc->dead_cursor;
