@@ -4,6 +4,9 @@
 
 #include "alloc/alloc_internal.h"
 
+/* Unmapped on the spot for a request that would be refused otherwise: below a millisecond. */
+#define RELIEVE_MAX_BYTES ((size_t)4 << 20)
+
 int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct hd_allocator *allocator,
                  const struct hd_alloc_config *config, struct hd_alloc **out)
 {
@@ -15,6 +18,7 @@ int hd_alloc_new(const struct hd_os *os, struct hd_budget *budget, const struct 
     alloc->pages = (struct hd_pages){.os = os, .budget = budget};
     alloc->evacuation = (struct hd_evacuation){0};
     alloc->moved_count = alloc->moved_bytes = 0;
+    alloc->release_credit_bytes = 0;
     alloc->allocator = allocator;
     alloc->fault = config->fault;
     alloc->fault_context = config->fault_context;
@@ -64,14 +68,30 @@ static inline void *get(struct hd_alloc *alloc, size_t bytes)
     return get_bigger(alloc, bytes);
 }
 
+static bool have_spare_arenas(const struct hd_alloc *alloc)
+{
+    return hd_arenas_have_spare(&alloc->arenas, alloc->arenas.reserve_count);
+}
+
 bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes)
 {
-    return hd_larges_release(&alloc->larges, bytes);
+    if (alloc->larges.retired)
+        return hd_larges_release(&alloc->larges, bytes) || have_spare_arenas(alloc);
+    if (!have_spare_arenas(alloc)) {
+        alloc->release_credit_bytes = 0;
+        return false;
+    }
+    size_t credit = alloc->release_credit_bytes;
+    credit = bytes > SIZE_MAX - credit ? SIZE_MAX : credit + bytes;
+    while (credit >= HD_ARENA_BYTES && hd_arenas_release(&alloc->arenas, alloc->arenas.reserve_count))
+        credit -= HD_ARENA_BYTES;
+    alloc->release_credit_bytes = credit < HD_ARENA_BYTES ? credit : 0;
+    return have_spare_arenas(alloc);
 }
 
 bool hd_alloc_has_retired(const struct hd_alloc *alloc)
 {
-    return alloc->larges.retired != NULL;
+    return alloc->larges.retired != NULL || have_spare_arenas(alloc);
 }
 
 static void release_all(struct hd_alloc *alloc)
@@ -80,13 +100,19 @@ static void release_all(struct hd_alloc *alloc)
         ;
 }
 
-/* Lets go of all that is kept for speed alone: caches, empty pools, the reserve. False if there was nothing. */
-static bool relieve(struct hd_alloc *alloc)
+/*
+ * Before a refusal: unmaps what waits for it or is kept for speed alone, a little of it. Returns the bytes unmapped; 0
+ * if there was nothing left. Caches and empty pools go first, since their arenas may be among the rest.
+ */
+static size_t relieve(struct hd_alloc *alloc)
 {
-    uint64_t retired_bytes = alloc->larges.retired_bytes;
-    release_all(alloc);
+    uint64_t before = alloc->pages.mapped_bytes;
     size_t pools_released = hd_pools_trim(&alloc->pools);
-    return hd_arenas_trim(&alloc->arenas) > 0 || pools_released > 0 || retired_bytes > 0;
+    if (alloc->larges.retired)
+        (void)hd_larges_release(&alloc->larges, HD_ARENA_BYTES);
+    else if (!hd_arenas_release(&alloc->arenas, 0))
+        return pools_released;
+    return (size_t)(before - alloc->pages.mapped_bytes);
 }
 
 static bool fails_for_test(const struct hd_alloc *alloc)
@@ -100,8 +126,12 @@ void *hd_alloc_get(struct hd_alloc *alloc, size_t bytes)
     if (fails_for_test(alloc))
         return NULL;
     void *block = get(alloc, bytes);
-    if (__builtin_expect(!block, 0) && bytes <= HD_LARGE_MAX_BYTES && relieve(alloc))
-        block = get(alloc, bytes);
+    size_t unmapped = 0, now = 1;
+    while (__builtin_expect(!block, 0) && bytes <= HD_LARGE_MAX_BYTES && unmapped < RELIEVE_MAX_BYTES && now) {
+        now = relieve(alloc);
+        unmapped += now;
+        block = now ? get(alloc, bytes) : NULL;
+    }
     return block;
 }
 
@@ -139,8 +169,12 @@ void *hd_alloc_resize(struct hd_alloc *alloc, void *block, size_t bytes)
         if (bytes > HD_LARGE_MAX_BYTES || fails_for_test(alloc))
             return NULL;
         void *resized = hd_larges_resize(&alloc->larges, block, bytes);
-        if (!resized && relieve(alloc))
-            resized = hd_larges_resize(&alloc->larges, block, bytes);
+        size_t unmapped = 0, now = 1;
+        while (!resized && unmapped < RELIEVE_MAX_BYTES && now) {
+            now = relieve(alloc);
+            unmapped += now;
+            resized = now ? hd_larges_resize(&alloc->larges, block, bytes) : NULL;
+        }
         return resized;
     }
     void *moved = hd_alloc_get(alloc, bytes);

@@ -49,8 +49,8 @@
 struct hd_alloc;
 
 struct hd_alloc_config {
-    size_t reserve_arena_count;   /* empty arenas to keep; 2 is usual */
-    size_t preallocate_bytes;     /* in arenas mapped at once and never given back */
+    size_t reserve_arena_count; /* empty arenas to keep; 2 is usual */
+    size_t preallocate_bytes;   /* in arenas mapped at once and never given back */
     bool huge_pages; /* asked for behind arenas, mapped in pairs then, and large objects: hd_alloc_populated */
     bool (*fault)(void *context); /* tests: true makes an allocation fail; NULL otherwise */
     void *fault_context;
@@ -62,7 +62,7 @@ struct hd_alloc_stats {
     uint64_t arena_live_bytes; /* of these, in arenas */
     uint64_t mapped_bytes;     /* arenas and large objects, retired ones too */
     uint64_t arena_count;
-    uint64_t arena_free_count; /* of these, wholly empty */
+    uint64_t arena_free_count; /* of these, wholly empty: the reserve, and those that wait to be unmapped */
     uint64_t pool_used_count;  /* with room, those kept empty for their class's next block too */
     uint64_t pool_full_count;  /* runs too */
     uint64_t pool_empty_count; /* granules of arenas that belong to no pool, in pools */
@@ -101,7 +101,9 @@ size_t hd_alloc_round(size_t bytes);
 
 /*
  * A block of at least `bytes` (>= 1), aligned to 16, contents undefined. NULL
- * when budget or system refuse; nothing has changed then.
+ * when budget or system refuse; nothing has changed then. What waits to be
+ * unmapped is, up to some MiB, unmapped first; beyond that it is for
+ * hd_alloc_release or hd_alloc_trim to make room, and to ask again.
  */
 void *hd_alloc_get(struct hd_alloc *alloc, size_t bytes);
 /* Gives a block back. */
@@ -145,12 +147,15 @@ void *hd_alloc_move(struct hd_alloc *alloc, void *block);
 struct hd_alloc_moved {
     uint64_t block_count;
     uint64_t bytes;
-    uint64_t arena_count; /* given back, by whatever: each takes the system some tens of microseconds */
+    uint64_t arena_count; /* given back to the system, by whatever */
 };
 /* O(1). */
 void hd_alloc_moved(const struct hd_alloc *alloc, struct hd_alloc_moved *out);
 
-/* Unmaps about so many bytes of large objects that were given back. True while some are left. */
+/*
+ * Unmaps about so many bytes of large objects that were given back, or of arenas that are empty and not needed for the
+ * reserve; small amounts add up to an arena. True while some are left.
+ */
 bool hd_alloc_release(struct hd_alloc *alloc, size_t bytes);
 bool hd_alloc_has_retired(const struct hd_alloc *alloc);
 

@@ -23,6 +23,7 @@ struct hd_alloc {
     struct hd_evacuation evacuation;
     uint64_t moved_count;                 /* ever */
     uint64_t moved_bytes;                 /* ever */
+    size_t release_credit_bytes;          /* that hd_alloc_release was given and that did not make an arena yet */
     const struct hd_allocator *allocator; /* borrow; where this structure lies */
     bool (*fault)(void *context);
     void *fault_context;

@@ -307,24 +307,26 @@ void hd_arenas_give(struct hd_arenas *arenas, struct hd_pool *pool)
     }
     list_insert(arenas, arena);
     arenas->free_granule_count += arena->free_count - free_before;
-    if (arena->pool_count == 0 && arenas->empty_count > arenas->reserve_count &&
-        arenas->arena_count > arenas->kept_count)
-        release(arenas, arena);
+}
+
+bool hd_arenas_release(struct hd_arenas *arenas, uint64_t reserve_count)
+{
+    if (!hd_arenas_have_spare(arenas, reserve_count))
+        return false;
+    for (unsigned run = HD_ARENA_LONGEST_MAX + 1; run-- > 0;) {
+        if (arenas->lists[HD_ARENA_FILL_EMPTY][run]) {
+            release(arenas, arenas->lists[HD_ARENA_FILL_EMPTY][run]);
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t hd_arenas_trim(struct hd_arenas *arenas)
 {
     size_t released = 0;
-    for (unsigned run = 0; run <= HD_ARENA_LONGEST_MAX; run++) {
-        struct hd_arena *next;
-        for (struct hd_arena *arena = arenas->lists[HD_ARENA_FILL_EMPTY][run]; arena; arena = next) {
-            next = arena->next;
-            if (arenas->arena_count <= arenas->kept_count)
-                return released;
-            release(arenas, arena);
-            released += HD_ARENA_BYTES;
-        }
-    }
+    while (hd_arenas_release(arenas, 0))
+        released += HD_ARENA_BYTES;
     return released;
 }
 

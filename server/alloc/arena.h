@@ -124,7 +124,7 @@ struct hd_arenas {
     uint64_t free_granule_count;
     uint64_t mapped_count;   /* ever */
     uint64_t released_count; /* ever */
-    uint64_t reserve_count;  /* empty arenas beyond this go back */
+    uint64_t reserve_count;  /* empty arenas beyond this go back, when there is time */
     uint64_t kept_count;     /* but never the last so many */
     bool huge_pages;
     struct hd_arena *all;
@@ -146,8 +146,15 @@ int hd_arenas_keep(struct hd_arenas *arenas, uint64_t count) HD_MUST_USE;
  * 1 <= granule_count <= HD_ARENA_GRANULES / 4.
  */
 struct hd_pool *hd_arenas_take(struct hd_arenas *arenas, unsigned granule_count);
-/* Gives a run back, and its arena if that is empty now and not needed for the reserve. */
+/* Gives a run back. An arena that is empty now stays for hd_arenas_release: unmapping takes the system long. */
 void hd_arenas_give(struct hd_arenas *arenas, struct hd_pool *pool);
+/* Are there more empty arenas than so many, of which one may go back? */
+static inline bool hd_arenas_have_spare(const struct hd_arenas *arenas, uint64_t reserve_count)
+{
+    return arenas->empty_count > reserve_count && arenas->arena_count > arenas->kept_count;
+}
+/* Gives one of them back; false if there was none. */
+bool hd_arenas_release(struct hd_arenas *arenas, uint64_t reserve_count);
 /* Gives back the reserve too, but not what is kept. Returns the bytes. */
 size_t hd_arenas_trim(struct hd_arenas *arenas);
 

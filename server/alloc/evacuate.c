@@ -22,7 +22,8 @@ void hd_alloc_evacuate_begin(struct hd_alloc *alloc, unsigned caution)
     struct hd_alloc_stats stats;
     hd_pools_trim(&alloc->pools);
     hd_alloc_stats(alloc, &stats);
-    uint64_t arena_bytes = stats.arena_count * HD_ARENA_BYTES;
+    /* Empty ones are on their way back, and no room to move into. */
+    uint64_t arena_bytes = (stats.arena_count - stats.arena_free_count) * HD_ARENA_BYTES;
     alloc->evacuation = (struct hd_evacuation){
         .free_bytes = arena_bytes - stats.arena_live_bytes,
         .usable_percent = USABLE_PERCENT >> caution,

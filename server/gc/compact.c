@@ -24,15 +24,15 @@
 /* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
 #define UNITS_PER_RELOCATE 16
 #define UNITS_PER_BLOCK 8
-/* Copying so many bytes counts as one unit; so does unmapping so many. */
+/* Copying so many bytes counts as one unit. */
 #define COPIED_BYTES_PER_UNIT 64
-#define UNMAPPED_BYTES_PER_UNIT 256
 
+/* Those that are empty are as good as gone. */
 static uint64_t arena_count(const struct hd_gc *gc)
 {
     struct hd_alloc_stats stats;
     hd_alloc_stats(gc->alloc, &stats);
-    return stats.arena_count;
+    return stats.arena_count - stats.arena_free_count;
 }
 
 static void begin_round(struct hd_gc *gc)
@@ -104,8 +104,7 @@ static uint64_t move_and_count(struct hd_gc *gc, uint32_t index)
         compaction->failed_count = 0;
     compaction->failed_count += !moved;
     compaction->failed |= !moved;
-    return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT + (moved ? 0 : UNITS_PER_FAILURE) +
-           (now.arena_count - before.arena_count) * (HD_ARENA_BYTES / UNMAPPED_BYTES_PER_UNIT);
+    return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT + (moved ? 0 : UNITS_PER_FAILURE);
 }
 
 static uint64_t move_step(struct hd_gc *gc, uint64_t units)

@@ -10,8 +10,6 @@
 #define PREFETCH_PAYLOADS 16
 /* References that a large object gives up before what they brought to zero is freed, while it is in the cache. */
 #define LARGE_PART 64
-/* An arena that goes back with its last object is unmapped. */
-#define UNITS_PER_ARENA 2048
 
 void hd_gc_init(struct hd_gc *gc, struct hd_table *table, struct hd_alloc *alloc, const struct hd_allocator *allocator)
 {
@@ -312,12 +310,8 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
          */
         bool marking = gc->marking;
         gc->marking = marking && hd_table_bit(gc->table->mark, cursor->index);
-        struct hd_alloc_moved before, after;
-        hd_alloc_moved(gc->alloc, &before);
         uint64_t used = reap_one(gc, cursor, units < LARGE_PART ? units : LARGE_PART);
         gc->marking = marking;
-        hd_alloc_moved(gc->alloc, &after);
-        used += (after.arena_count - before.arena_count) * UNITS_PER_ARENA;
         units -= used < units ? used : units;
         if (gc->dead_cursor.index && !gc->dead_large.index) {
             gc->dead_large = gc->dead_cursor;

@@ -29,6 +29,8 @@
 struct young_set {
     uint32_t *members; /* candidates first; later survivors first, garbage behind */
     uint32_t count;
+    uint32_t *large; /* excluded: members that are kept unexamined, at the far end of the memory of members and stack */
+    uint32_t large_count;
 };
 
 static size_t reference_count(const struct hd_refs *refs)
@@ -37,6 +39,20 @@ static size_t reference_count(const struct hd_refs *refs)
     for (unsigned i = 0; i < refs->span_count; i++)
         count += refs->spans[i].count;
     return count;
+}
+
+/* As hd_gc_refs, asked in the way that costs least. */
+static inline void references(const struct hd_gc *gc, uint32_t index, struct hd_refs *out)
+{
+    const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
+    void *payload = hd_table_payload(gc->table, index);
+    if (!ops->span) {
+        hd_gc_refs(gc, index, out);
+        return;
+    }
+    out->spans[0] = ops->span(gc, payload);
+    out->span_count = 1;
+    out->hidden = ops->hidden ? ops->hidden(gc, payload) : 0;
 }
 
 static bool is_member(const struct hd_gc *gc, uint32_t index, unsigned oldest)
@@ -72,17 +88,35 @@ static bool is_saturated(const struct hd_table *table, uint32_t index)
     return hd_table_count(table, index) == HD_COUNT_SATURATED;
 }
 
-static void subtract(struct hd_gc *gc, const struct young_set *set, unsigned oldest)
+/*
+ * What a large container refers to, and what comes when so many references were counted, is not subtracted. So all
+ * that it refers to lives, and it lives itself: it is no candidate any more, and its own references are not restored.
+ */
+static void subtract(struct hd_gc *gc, struct young_set *set, unsigned oldest)
 {
     struct hd_table *table = gc->table;
+    uint32_t *far_end = set->members + 2 * (size_t)set->count;
+    uint32_t kept = 0;
+    size_t sum = 0;
     for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t index = set->members[i];
         struct hd_refs refs;
-        hd_gc_refs(gc, set->members[i], &refs);
+        references(gc, index, &refs);
+        size_t count = reference_count(&refs);
+        if (__builtin_expect(count > LARGE_REFERENCES || sum + count > ALL_REFERENCES, 0)) {
+            table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
+            *(far_end - ++set->large_count) = index;
+            continue;
+        }
+        sum += count;
+        set->members[kept++] = index;
         FOR_EACH_MEMBER(gc, refs, oldest, target, {
             if (!is_saturated(table, target))
                 table->meta[target] -= HD_META_ONE;
         });
     }
+    set->count = kept;
+    set->large = far_end - set->large_count;
 }
 
 /* Adds an object's references among the young to the counts again, and reaches what they lead to. */
@@ -90,7 +124,7 @@ static uint32_t restore(struct hd_gc *gc, uint32_t index, unsigned oldest, uint3
 {
     struct hd_table *table = gc->table;
     struct hd_refs refs;
-    hd_gc_refs(gc, index, &refs);
+    references(gc, index, &refs);
     FOR_EACH_MEMBER(gc, refs, oldest, target, {
         if (!is_saturated(table, target))
             table->meta[target] += HD_META_ONE;
@@ -150,27 +184,6 @@ static void promote(struct hd_gc *gc, uint32_t index, unsigned oldest)
     hd_gc_make_old(gc, index);
 }
 
-/* Large containers, and what is too much, leave the set before anything is subtracted. */
-static void exclude_large(struct hd_gc *gc, struct young_set *set)
-{
-    uint32_t kept = 0;
-    size_t sum = 0;
-    for (uint32_t i = 0; i < set->count; i++) {
-        uint32_t index = set->members[i];
-        struct hd_refs refs;
-        hd_gc_refs(gc, index, &refs);
-        size_t count = reference_count(&refs);
-        if (count > LARGE_REFERENCES || sum + count > ALL_REFERENCES) {
-            gc->table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
-            hd_gc_make_old(gc, index);
-        } else {
-            sum += count;
-            set->members[kept++] = index;
-        }
-    }
-    set->count = kept;
-}
-
 void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collection *out)
 {
     struct hd_young_list *nursery = &gc->young[0];
@@ -190,7 +203,6 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
     }
     nursery->length = 0;
     gc->young_pause = 0;
-    exclude_large(gc, &set);
     subtract(gc, &set, generation);
     keep_reachable(gc, &set, generation, set.members + set.count);
 
@@ -212,6 +224,8 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
         restore(gc, garbage[i], generation, NULL, 0);
     for (uint32_t i = 0; i < survivor_count; i++)
         promote(gc, set.members[i], generation);
+    for (uint32_t i = 0; i < set.large_count; i++)
+        hd_gc_make_old(gc, set.large[i]);
     free_garbage(gc, garbage, garbage_count);
 
     gc->stats[generation].collection_count++;

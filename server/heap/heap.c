@@ -7,7 +7,7 @@
 /* Work for each object made: marking takes about four units an object, so 32 end it within an eighth of growth. */
 #define UNITS_PER_BIRTH 32
 /* What one settle does at most: well below a quarter of a millisecond. */
-#define SETTLE_MAX_UNITS 8192
+#define SETTLE_MAX_UNITS 4096
 /* A unit's worth of unmapping. */
 #define RELEASE_BYTES_PER_UNIT 256
 /* Fragmentation is looked at again when so many objects were freed. */
@@ -117,9 +117,15 @@ bool hd_heap_has_work(const struct hd_heap *heap)
            hd_alloc_has_retired(heap->alloc);
 }
 
+bool hd_heap_release_step(struct hd_heap *heap, uint64_t units)
+{
+    return hd_alloc_release(heap->alloc,
+                            units < SIZE_MAX / RELEASE_BYTES_PER_UNIT ? units * RELEASE_BYTES_PER_UNIT : SIZE_MAX);
+}
+
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
-    hd_alloc_release(heap->alloc, units * RELEASE_BYTES_PER_UNIT);
+    (void)hd_heap_release_step(heap, units);
     uint64_t left = units;
     if (heap->gc.dead_count) {
         /* Freeing first: it gives memory back, and what it frees need not be traced. */
@@ -137,7 +143,7 @@ static bool is_fragmented(const struct hd_heap *heap)
 {
     struct hd_alloc_stats stats;
     hd_alloc_stats(heap->alloc, &stats);
-    uint64_t arena_bytes = stats.mapped_bytes - stats.large_bytes - stats.retired_bytes;
+    uint64_t arena_bytes = (stats.arena_count - stats.arena_free_count) * HD_ARENA_BYTES;
     return arena_bytes > COMPACT_MIN_BYTES && stats.arena_live_bytes < arena_bytes / 2;
 }
 

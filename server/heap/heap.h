@@ -148,6 +148,9 @@ int hd_heap_collect(struct hd_heap *heap, unsigned generation, struct hd_collect
 /* Freezes or unfreezes every tracked object, in slices; *next is 0 to begin. True while it is not done. */
 bool hd_heap_freeze_step(struct hd_heap *heap, bool freeze, uint32_t *next, uint64_t units);
 
+/* Gives back to the system what waits for that, about `units`' worth. True while some is left. */
+bool hd_heap_release_step(struct hd_heap *heap, uint64_t units);
+
 /* Begins a compaction, if none is under way; hd_heap_step goes on with it. */
 void hd_heap_compact_begin(struct hd_heap *heap);
 /* All of it in one go. */

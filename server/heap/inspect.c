@@ -128,8 +128,10 @@ static const char *check_objects(struct hd_heap *heap)
         if (hd_table_type(&heap->table, i) == HD_TYPE_FREE ||
             (heap->table.state[i] & (HD_STATE_DYING | HD_STATE_CONDEMNED)))
             continue;
-        /* Garbage whose turn has not come yet may refer to what is cleared already: a key whose hash is no longer its own. */
-        if (heap->gc.phase == HD_PHASE_CLEAR && hd_table_bit(heap->table.inner, i) && !hd_table_bit(heap->table.mark, i))
+        /* Garbage whose turn has not come yet may refer to what is cleared already: a key whose hash is no longer its
+         * own. */
+        if (heap->gc.phase == HD_PHASE_CLEAR && hd_table_bit(heap->table.inner, i) &&
+            !hd_table_bit(heap->table.mark, i))
             continue;
         const char *broken = hd_object_check(&heap->objects, hd_value_ref(i, !hd_table_bit(heap->table.inner, i)));
         if (broken)

@@ -113,7 +113,10 @@ static bool go_on_compacting(struct hd_heap *heap, struct compact *compact, uint
         hd_heap_compact_begin(heap);
         (void)hd_heap_step(heap, units);
     }
-    return heap->gc.compaction.compaction_count < compact->wait_for;
+    if (heap->gc.compaction.compaction_count < compact->wait_for)
+        return true;
+    /* What became empty is told as released. */
+    return hd_heap_release_step(heap, units);
 }
 
 static int reply_compaction(struct hd_call *call, const struct compact *compact)
