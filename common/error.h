@@ -44,7 +44,11 @@
     X(OVERFLOW, 31, OUT_OF_RANGE, "the number does not fit") \
     X(SYNTAX, 32, INVALID_ARGUMENT, "the text does not follow its grammar") \
     X(SYSTEM, 33, UNAVAILABLE, "the operating system refused; see errno's text") \
-    X(EXISTS, 34, ALREADY_EXISTS, "it exists already")
+    X(EXISTS, 34, ALREADY_EXISTS, "it exists already") \
+    /* Python's ValueError, ZeroDivisionError and RecursionError. */ \
+    X(VALUE, 35, INVALID_ARGUMENT, "the value is of the right type, and not one that this operation takes") \
+    X(ZERO_DIVISION, 36, INVALID_ARGUMENT, "a division by zero") \
+    X(RECURSION, 37, FAILED_PRECONDITION, "the objects contain themselves, so that comparing them has no end")
 
 enum hd_error {
 #define HD_ERROR_ENUM(name, number, status, text) HD_E##name = -(number),

@@ -239,15 +239,11 @@ int hd_get_item(struct hd_objects *objects, hd_value object, struct hd_key *key,
 int hd_set_item(struct hd_objects *objects, hd_value object, struct hd_key *key, hd_value value) HD_MUST_USE;
 /* Takes an item out; out may be NULL. Without a key (NULL): the last of a list, dict (its value) or set. */
 int hd_pop_item(struct hd_objects *objects, hd_value object, struct hd_key *key, hd_value *out) HD_MUST_USE;
-/* An element of a list or tuple, a key of a dict, an element of a set. */
-int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out) HD_MUST_USE;
 /*
- * The same in slices for a list or tuple, which is looked through from *position
- * on for about `units`: 1: *out is known; 0: *position is where to go on, as long
- * as the object has not changed; else an error.
+ * A key of a dict, an element of a set, list or tuple, a part of a str or bytes; in one
+ * go: what may be long is hd_search_begin's (sequence.h).
  */
-int hd_contains_step(struct hd_objects *objects, hd_value object, struct hd_key *key, uint32_t *position,
-                     uint64_t units, bool *out) HD_MUST_USE;
+int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out) HD_MUST_USE;
 /* Elements, entries, attributes, code points of a str, bytes of bytes. HD_ETYPE. */
 int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out) HD_MUST_USE;
 /* Empties a list, dict or set. */

@@ -5,6 +5,7 @@
 #include "object/hash_table.h"
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/sequence.h"
 
 /* Python's index from a key: an int or a bool. One that fits no list is out of any range. */
 static int index_of(const struct hd_objects *objects, const struct hd_key *key, int64_t *out)
@@ -96,48 +97,32 @@ int hd_pop_item(struct hd_objects *objects, hd_value object, struct hd_key *key,
     return 0;
 }
 
-/* A unit of work is as many elements. */
-#define LOOKED_AT_PER_UNIT 4
-
-static int look_through(struct hd_objects *objects, hd_value object, enum hd_kind_of_value kind,
-                        const struct hd_key *key, uint32_t *position, uint64_t units, bool *out)
+/* An element of a list or tuple, which may be a container itself, or a part of a str or bytes. */
+static int look_through(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out)
 {
-    uint32_t length = kind == HD_IS_LIST ? hd_list_length(objects, object) : hd_tuple_length(objects, object);
-    uint64_t units_end = units < UINT64_MAX - objects->work_units ? objects->work_units + units : UINT64_MAX;
-    bool equal = false;
-    uint32_t i = *position;
-    while (i < length && !equal) {
-        if (objects->work_units >= units_end) {
-            *position = i;
-            return 0;
-        }
-        hd_value element = kind == HD_IS_LIST ? hd_list_at(objects, object, i) : hd_tuple_at(objects, object, i);
-        int error = hd_key_equal(objects, key, element, &equal);
-        if (error)
-            return error;
-        objects->work_units += ++i % LOOKED_AT_PER_UNIT == 0;
-    }
-    *out = equal;
-    return 1;
-}
-
-int hd_contains_step(struct hd_objects *objects, hd_value object, struct hd_key *key, uint32_t *position,
-                     uint64_t units, bool *out)
-{
-    enum hd_kind_of_value kind = hd_kind_of(objects, object);
-    if (kind == HD_IS_LIST || kind == HD_IS_TUPLE)
-        return look_through(objects, object, kind, key, position, units, out);
-    if (kind != HD_IS_DICT && kind != HD_IS_SET)
-        return HD_ETYPE;
-    int error = hd_dict_contains(objects, object, key, out);
-    return error ? error : 1;
+    const struct hd_range whole = {0};
+    struct hd_search search;
+    hd_value what;
+    int error = hd_key_to_value(objects, key, &what);
+    if (error)
+        return error;
+    error = hd_search_begin(objects, object, HD_SEARCH_CONTAINS, what, &whole, &search);
+    hd_gc_release(objects->gc, what);
+    if (error)
+        return error;
+    error = hd_work_finish(&search.work);
+    if (!error)
+        *out = search.work.truth;
+    hd_work_fini(&search.work);
+    return error;
 }
 
 int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out)
 {
-    uint32_t position = 0;
-    int result = hd_contains_step(objects, object, key, &position, UINT64_MAX, out);
-    return result < 0 ? result : 0;
+    enum hd_kind_of_value kind = hd_kind_of(objects, object);
+    if (kind == HD_IS_DICT || kind == HD_IS_SET)
+        return hd_dict_contains(objects, object, key, out);
+    return look_through(objects, object, key, out);
 }
 
 int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)

@@ -102,6 +102,9 @@ enum heapd_code {
     HEAPD_ESYNTAX = -32,    /* an address that does not follow its grammar */
     HEAPD_ESYSTEM = -33,    /* the operating system refused */
     HEAPD_EEXISTS = -34,
+    HEAPD_EVALUE = -35,         /* Python's ValueError: of the right type, and yet nothing that this takes */
+    HEAPD_EZERO_DIVISION = -36, /* Python's ZeroDivisionError */
+    HEAPD_ERECURSION = -37,     /* Python's RecursionError: objects that contain themselves have no end */
 
     /* Of this library alone; never on the wire. */
     HEAPD_EFORKED = -1001, /* the connection belongs to the parent process */

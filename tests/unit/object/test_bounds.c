@@ -1,5 +1,6 @@
 /* What one operation may cost, and that the cost is told (work_units). */
 #include "fixture.h"
+#include "object/sequence.h"
 
 #include <math.h>
 
@@ -118,23 +119,43 @@ static void a_search_goes_on_where_it_stood(void **state)
     hd_value numbers = keep(&f, list(&f));
     for (int i = 0; i < 1000; i++)
         append(&f, numbers, hd_value_int(i));
-    struct hd_key key = hd_key_of(hd_value_int(999));
-    uint32_t position = 0;
-    bool found = false;
+    const struct hd_range whole = {0};
+    struct hd_search search;
     int steps = 0, result;
-    while ((result = hd_contains_step(f.objects, numbers, &key, &position, 10, &found)) == 0)
+    assert_int_equal(hd_search_begin(f.objects, numbers, HD_SEARCH_CONTAINS, hd_value_int(999), &whole, &search), 0);
+    while ((result = hd_work_step(&search.work, 40)) == 0)
         steps++;
     assert_int_equal(result, 1);
-    assert_true(found);
+    assert_true(search.work.truth);
     assert_in_range(steps, 20, 30);
-    key = hd_key_of(hd_value_int(3));
-    position = 0;
-    assert_int_equal(hd_contains_step(f.objects, numbers, &key, &position, 10, &found), 1);
-    assert_true(found);
-    hd_value members = keep(&f, set(&f));
-    assert_int_equal(hd_contains_step(f.objects, members, &key, &position, 1, &found), 1);
-    assert_false(found);
-    assert_int_equal(hd_contains_step(f.objects, HD_NONE, &key, &position, 1, &found), HD_ETYPE);
+    hd_work_fini(&search.work);
+    assert_int_equal(hd_search_begin(f.objects, numbers, HD_SEARCH_INDEX, hd_value_int(3), &whole, &search), 0);
+    assert_int_equal(hd_work_step(&search.work, 40), 1);
+    assert_int_equal(search.work.number, 3);
+    hd_work_fini(&search.work);
+    assert_int_equal(hd_search_begin(f.objects, HD_NONE, HD_SEARCH_COUNT, HD_NONE, &whole, &search), HD_ETYPE);
+    end(&f);
+}
+
+/* Whoever goes on is told that what it has looked at is not the same any more. */
+static void a_search_notices_a_change(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    hd_value numbers = keep(&f, list(&f));
+    for (int i = 0; i < 1000; i++)
+        append(&f, numbers, hd_value_int(i));
+    const struct hd_range whole = {0};
+    struct hd_search search;
+    assert_int_equal(hd_search_begin(f.objects, numbers, HD_SEARCH_COUNT, hd_value_int(999), &whole, &search), 0);
+    assert_int_equal(hd_work_step(&search.work, 10), 0);
+    hd_work_keep(&search.work);
+    check(&f);
+    assert_int_equal(hd_work_step(&search.work, 10), 0);
+    append(&f, numbers, hd_value_int(999));
+    assert_int_equal(hd_work_step(&search.work, 10), HD_ECHANGED);
+    hd_work_fini(&search.work);
     end(&f);
 }
 
@@ -195,9 +216,10 @@ static void attributes_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nans_do_not_collide), cmocka_unit_test(tuples_of_long_bytes_are_bounded),
-        cmocka_unit_test(long_work_is_told),   cmocka_unit_test(a_search_goes_on_where_it_stood),
-        cmocka_unit_test(chains_are_bounded),  cmocka_unit_test(attributes_have_names),
+        cmocka_unit_test(nans_do_not_collide),       cmocka_unit_test(tuples_of_long_bytes_are_bounded),
+        cmocka_unit_test(long_work_is_told),         cmocka_unit_test(a_search_goes_on_where_it_stood),
+        cmocka_unit_test(a_search_notices_a_change), cmocka_unit_test(chains_are_bounded),
+        cmocka_unit_test(attributes_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
