@@ -9,6 +9,7 @@
  *   inner     1 bit    a live object that can hold references
  *   mark      1 bit    reached by the full collection under way
  *   done      1 bit    and its own references followed
+ *   holes     1 bit    an entry that was used and is free
  *
  * All are there from the moment an entry is made, so collecting allocates
  * nothing. A location word is
@@ -17,14 +18,28 @@
  *     bits  4..47  address
  *     bits 48..63  generation, high part
  *
- * and, in a free entry, the address field is the index of the next free one.
- * An identity is generation and index together: unique among the living, and an
- * index waits in a queue behind all other free ones before it is used again.
+ * and its address is 0 in a free entry. An identity is generation and index
+ * together: unique among the living, and not used again soon.
  *
- *     live_count + free_count == length - 1      (entry 0 is never used)
- *     length <= committed_count <= capacity_count
- *     type(i) == HD_TYPE_FREE  <=>  i is in the free queue
- *     inner(i)  =>  type(i) != HD_TYPE_FREE
+ * Entries are committed to, charged and given back by chunks. Which free entry is
+ * used next:
+ *
+ *   holes    of the lowest chunk that has many, so that higher ones drain; there in
+ *            order, round and round, so that an index rests while the others of its
+ *            chunk are used. A chunk is left before its last holes are used.
+ *   fresh    entries that were never used since their chunk was committed, when no
+ *            chunk has many holes.
+ *
+ * A chunk without a live entry goes back. What it must remember is one number: the
+ * generation that is above all that its entries had, with which they begin when it
+ * is committed again.
+ *
+ *     live(c) + holes(c) == fresh(c), of every committed chunk (entry 0 counts as live)
+ *     live_count, free_count, committed_count: the sums over the chunks (entry 0 is left out)
+ *     length: one beyond the last entry of the last committed chunk that was used
+ *     empty_count: committed chunks without a live entry, but the first, which stays
+ *     hole(i)  =>  type(i) == HD_TYPE_FREE;  inner(i)  =>  type(i) != HD_TYPE_FREE
+ *     arrays of a chunk that is not committed are zero
  */
 #ifndef HEAPD_ALLOC_TABLE_H
 #define HEAPD_ALLOC_TABLE_H
@@ -42,16 +57,31 @@
 #define HD_TYPE_FREE 0
 #define HD_TYPE_COUNT 64
 
-#define HD_TABLE_COLUMNS 6 /* location, meta, state, inner, mark, done */
+#define HD_TABLE_COLUMNS 7 /* location, meta, state, inner, mark, done, holes */
 
 #define HD_META_TYPE_BITS 6
 #define HD_META_ONE (UINT32_C(1) << HD_META_TYPE_BITS)
 #define HD_COUNT_SATURATED ((UINT32_C(1) << 26) - 1)
 
 /* Entries are committed to, charged and given back by this many. */
-#ifndef HD_TABLE_CHUNK
+#ifdef HEAPD_TABLE_CHUNK
+#define HD_TABLE_CHUNK ((uint32_t)HEAPD_TABLE_CHUNK)
+#else
 #define HD_TABLE_CHUNK 65536u
 #endif
+/* Holes that make a chunk worth going to, and those that it is left with: so many uses lie between two of an index. */
+#define HD_TABLE_HOLES_MIN (HD_TABLE_CHUNK / 64)
+#define HD_TABLE_HOLES_LEFT (HD_TABLE_CHUNK / 256)
+#define HD_TABLE_NO_CHUNK UINT32_MAX
+
+struct hd_table_chunk {
+    uint32_t live_count;
+    uint32_t hole_count;
+    uint32_t fresh_count;      /* entries used since it was committed */
+    uint32_t next_generation;  /* above every generation that its entries had */
+    uint32_t first_generation; /* of an entry that is used for the first time since it was committed */
+    bool committed;
+};
 
 enum hd_state {
     HD_STATE_GENERATION = 3, /* 0, 1: young; 2: old; 3: frozen */
@@ -69,15 +99,22 @@ struct hd_table {
     uint64_t *inner;
     uint64_t *mark;
     uint64_t *done;
+    uint64_t *holes;
 
-    uint32_t length;          /* entries ever used, the unused entry 0 included */
+    uint32_t length;
     uint32_t committed_count; /* charged to the budget */
     uint32_t capacity_count;  /* mapped, in every column */
     size_t mapped_bytes[HD_TABLE_COLUMNS];
-    uint32_t free_head; /* 0: none */
-    uint32_t free_tail;
-    uint32_t free_count;
+    uint32_t free_count; /* holes */
     uint32_t live_count;
+
+    struct hd_table_chunk *chunks; /* mapped for as many as there can be */
+    uint32_t chunk_count;          /* that were ever committed */
+    uint32_t empty_count;
+    uint32_t fresh_chunk; /* whose fresh entries are used; all committed others are used up */
+    uint32_t hole_chunk;  /* whose holes are used, or HD_TABLE_NO_CHUNK */
+    uint32_t hole_next;   /* where the search for one goes on */
+    uint32_t hole_low;    /* no chunk below has HD_TABLE_HOLES_MIN */
 
     bool huge_pages;
     const struct hd_os *os;   /* borrow */
@@ -96,6 +133,18 @@ void hd_table_fini(struct hd_table *table);
 int hd_table_add(struct hd_table *table, unsigned type, void *payload, bool inner, uint32_t *out) HD_MUST_USE;
 /* Frees an entry; its generation is raised. The payload is the caller's affair. */
 void hd_table_remove(struct hd_table *table, uint32_t index);
+
+/* Is there a chunk that hd_table_release would give back? */
+bool hd_table_has_spare(const struct hd_table *table);
+/* Gives one chunk back to the system, side arrays and all; false if there was none. O(chunks). */
+bool hd_table_release(struct hd_table *table);
+/* The bytes of one. */
+uint64_t hd_table_chunk_bytes(void);
+
+/* Clears all mark and done bits. O(length / 64). */
+void hd_table_clear_marks(struct hd_table *table);
+/* For who goes along the table: `index`, or the first of the next chunk that is committed, or the length. */
+uint32_t hd_table_skip(const struct hd_table *table, uint32_t index);
 
 /* Bytes of the arrays that are charged. */
 uint64_t hd_table_bytes(const struct hd_table *table);

@@ -111,16 +111,21 @@ static uint64_t move_step(struct hd_gc *gc, uint64_t units)
 {
     struct hd_compaction *compaction = &gc->compaction;
     const struct hd_table *table = gc->table;
-    uint64_t used = 0;
+    uint64_t used = 0, live = 0;
     while (used < units && compaction->next < table->length && compaction->failed_count < FAILURES_MAX) {
-        uint32_t index = compaction->next++;
-        /* Four entries that stay count as one unit. */
-        used += index % 4 == 0;
+        uint32_t index = hd_table_skip(table, compaction->next);
+        compaction->next = index + 1;
+        /* Sixteen entries count as one unit, four live ones that stay as another. */
+        used += index % 16 == 0;
+        if (index >= table->length)
+            break;
         if (index + PREFETCH_DISTANCE < table->length)
             hd_alloc_prefetch_leaving(hd_table_payload(table, index + PREFETCH_DISTANCE));
         unsigned type = hd_table_type(table, index);
         if (type == HD_TYPE_FREE)
             continue;
+        live++;
+        used += live % 4 == 0;
         bool relocates = gc->types[type]->relocate != NULL;
         if (!relocates && !hd_alloc_is_leaving(hd_table_payload(table, index)))
             continue;

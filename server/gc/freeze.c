@@ -8,7 +8,7 @@ static bool move_all(struct hd_gc *gc, uint32_t *next, uint64_t units, bool free
 {
     struct hd_table *table = gc->table;
     uint32_t index = *next ? *next : 1;
-    for (; index < table->length && units; index++, units--) {
+    for (; (index = hd_table_skip(table, index)) < table->length && units; index++, units--) {
         uint8_t *state = &table->state[index];
         unsigned generation = *state & HD_STATE_GENERATION;
         if (!(*state & HD_STATE_TRACKED) || freeze == (generation == FROZEN))

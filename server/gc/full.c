@@ -37,9 +37,7 @@ void hd_gc_full_start(struct hd_gc *gc, bool dry_run)
 {
     if (gc->phase != HD_PHASE_IDLE)
         return;
-    size_t bytes = (size_t)bitmap_words(gc) * sizeof(uint64_t);
-    memset(gc->table->mark, 0, bytes);
-    memset(gc->table->done, 0, bytes);
+    hd_table_clear_marks(gc->table);
     gc->phase = HD_PHASE_ROOTS;
     gc->marking = true;
     gc->dry_run = dry_run;
@@ -74,6 +72,7 @@ static void visit_root(struct hd_root_visitor *visitor, hd_value value)
 static uint64_t scan_frozen(struct hd_gc *gc)
 {
     const uint8_t frozen = HD_STATE_TRACKED | HD_STATE_GENERATION;
+    gc->frozen_next = hd_table_skip(gc->table, gc->frozen_next);
     uint32_t end = gc->table->length;
     if (gc->tracked_count[HD_GENERATIONS] == 0 || gc->frozen_next >= end) {
         gc->phase = HD_PHASE_MARK;

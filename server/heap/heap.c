@@ -111,16 +111,39 @@ void hd_heap_free(struct hd_heap *heap)
 
 /* ---- work between requests ------------------------------------------------ */
 
-bool hd_heap_has_work(const struct hd_heap *heap)
+static bool has_spare_memory(const struct hd_heap *heap)
 {
-    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_count || heap->gc.compaction.phase != HD_COMPACT_IDLE ||
-           hd_alloc_has_retired(heap->alloc);
+    return hd_alloc_has_retired(heap->alloc) || hd_table_has_spare(&heap->table);
 }
 
 bool hd_heap_release_step(struct hd_heap *heap, uint64_t units)
 {
-    return hd_alloc_release(heap->alloc,
-                            units < SIZE_MAX / RELEASE_BYTES_PER_UNIT ? units * RELEASE_BYTES_PER_UNIT : SIZE_MAX);
+    uint64_t bytes = units < SIZE_MAX / 2 / RELEASE_BYTES_PER_UNIT ? units * RELEASE_BYTES_PER_UNIT : SIZE_MAX / 2;
+    if (hd_alloc_has_retired(heap->alloc)) {
+        (void)hd_alloc_release(heap->alloc, (size_t)bytes);
+        return has_spare_memory(heap);
+    }
+    /* Small slices add up to a chunk of the table. */
+    heap->release_credit_bytes += bytes;
+    while (heap->release_credit_bytes >= hd_table_chunk_bytes() && hd_table_release(&heap->table))
+        heap->release_credit_bytes -= hd_table_chunk_bytes();
+    if (hd_table_has_spare(&heap->table))
+        return true;
+    heap->release_credit_bytes = 0;
+    return false;
+}
+
+/* All of it at once. */
+static void release_all(struct hd_heap *heap)
+{
+    hd_alloc_trim(heap->alloc);
+    while (hd_table_release(&heap->table))
+        ;
+}
+bool hd_heap_has_work(const struct hd_heap *heap)
+{
+    return heap->gc.phase != HD_PHASE_IDLE || heap->gc.dead_count || heap->gc.compaction.phase != HD_COMPACT_IDLE ||
+           has_spare_memory(heap);
 }
 
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
@@ -322,7 +345,7 @@ void hd_heap_compact(struct hd_heap *heap)
     hd_gc_compact_start(&heap->gc);
     while (hd_gc_compact_step(&heap->gc, RELIEVE_UNITS))
         ;
-    hd_alloc_trim(heap->alloc);
+    release_all(heap);
 }
 
 bool hd_heap_relieve(struct hd_heap *heap)
@@ -338,7 +361,7 @@ bool hd_heap_relieve(struct hd_heap *heap)
     /* What is being emptied is no room for others, so a compaction under way is finished too. */
     if (is_fragmented(heap) || heap->gc.compaction.phase != HD_COMPACT_IDLE)
         hd_heap_compact(heap);
-    hd_alloc_trim(heap->alloc);
+    release_all(heap);
     /* Objects that were freed within arenas that stay are room as well. */
     return heap->budget.used_bytes < before || heap->gc.freed_count > freed_before;
 }

@@ -54,6 +54,7 @@ struct hd_heap {
     uint64_t settled_created_count; /* gc.created_count at the last settle */
     uint64_t settle_debt;           /* units that births asked for and that were not done yet */
     uint64_t compact_checked_at;    /* gc.freed_count when fragmentation was looked at last */
+    uint64_t release_credit_bytes;  /* that slices had for the table and that do not make a chunk yet */
     uint64_t collect_requests;      /* collections begun because memory ran short */
 };
 

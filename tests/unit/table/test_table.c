@@ -104,28 +104,33 @@ static void it_grows_as_it_is_used(void **state)
     end(&fixture);
 }
 
-static void free_entries_queue(void **state)
+static void holes_are_used_again_in_order(void **state)
 {
     (void)state;
     struct fixture fixture;
     begin(&fixture);
-    uint32_t indices[100];
-    for (uint32_t i = 0; i < 100; i++)
-        indices[i] = add(&fixture, i, true);
-    /* Given back in some order, they are used again in that order: the first waited longest. */
-    for (uint32_t i = 0; i < 100; i++)
-        hd_table_remove(&fixture.table, indices[i * 37 % 100]);
+    enum { COUNT = 2 * HD_TABLE_HOLES_MIN };
+    for (uint32_t i = 1; i <= COUNT; i++)
+        assert_int_equal(add(&fixture, i, true), i);
+    /* A few holes are left alone, so that an index rests before it is used again. */
+    for (uint32_t i = 1; i < HD_TABLE_HOLES_MIN; i++)
+        hd_table_remove(&fixture.table, i);
+    assert_int_equal(add(&fixture, 1, true), COUNT + 1);
     assert_whole(&fixture);
-    assert_int_equal(fixture.table.live_count, 0);
-    for (uint32_t i = 0; i < 50; i++)
-        assert_int_equal(add(&fixture, i, false), indices[i * 37 % 100]);
-    /* One that is given back now stands behind all others. */
-    hd_table_remove(&fixture.table, indices[0]);
-    for (uint32_t i = 50; i < 100; i++)
-        assert_int_equal(add(&fixture, i, false), indices[i * 37 % 100]);
-    assert_int_equal(add(&fixture, 0, false), indices[0]);
+    hd_table_remove(&fixture.table, COUNT);
+    /* Then they are used from the lowest on; what is given back meanwhile is passed by. */
+    for (uint32_t i = 1; i < HD_TABLE_HOLES_MIN - HD_TABLE_HOLES_LEFT; i++) {
+        assert_int_equal(add(&fixture, i, true), i);
+        hd_table_remove(&fixture.table, i);
+        if (i % 16 == 0)
+            assert_whole(&fixture);
+    }
+    /* Round and round. */
+    for (uint32_t i = HD_TABLE_HOLES_MIN - HD_TABLE_HOLES_LEFT; i < HD_TABLE_HOLES_MIN; i++)
+        assert_int_equal(add(&fixture, i, true), i);
+    assert_int_equal(add(&fixture, 1, true), COUNT);
+    assert_int_equal(add(&fixture, 1, true), 1);
     assert_whole(&fixture);
-    assert_int_equal(add(&fixture, 0, false), 101);
     end(&fixture);
 }
 
@@ -135,24 +140,105 @@ static void an_identity_is_of_one_object(void **state)
     struct fixture fixture;
     begin(&fixture);
     struct hd_table *table = &fixture.table;
-    uint32_t index = add(&fixture, 1, true);
+    uint32_t index = add(&fixture, 1, true), used[HD_TABLE_HOLES_MIN + 2] = {0}, most = 0;
     uint64_t before = hd_table_identity(table, index);
     assert_int_equal(hd_table_find(table, before), index);
     for (uint32_t i = 1; i < 300000; i++) {
         hd_table_remove(table, index);
         assert_int_equal(hd_table_find(table, before), 0);
-        assert_int_equal(add(&fixture, i, i % 2), index); /* the only free one */
+        index = add(&fixture, i, i % 2);
+        assert_true(index < HD_TABLE_HOLES_MIN + 2); /* few are needed */
+        /* With as many uses between two of an index, a generation lasts long. */
+        assert_true(used[index] == 0 || i - used[index] > HD_TABLE_HOLES_LEFT);
+        used[index] = i;
         uint64_t identity = hd_table_identity(table, index);
         assert_int_equal((uint32_t)identity, index);
-        assert_int_equal(hd_table_generation(table, index), i);
+        assert_true(identity != before);
+        most = hd_table_generation(table, index) > most ? hd_table_generation(table, index) : most;
         assert_int_equal(hd_table_find(table, before), 0);
         assert_int_equal(hd_table_find(table, identity), index);
         assert_ptr_equal(hd_table_payload(table, index), payload_of(i));
         before = identity;
     }
+    assert_true(most <= 300000 / HD_TABLE_HOLES_LEFT);
     assert_int_equal(hd_table_find(table, 0), 0);
     assert_int_equal(hd_table_find(table, 999999), 0);
     assert_int_equal(hd_table_find(table, UINT64_MAX), 0);
+    end(&fixture);
+}
+
+/* Chunks whose entries have all died go back, and their identities do not come again. */
+static void empty_chunks_go_back(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    begin(&fixture);
+    struct hd_table *table = &fixture.table;
+    enum { CHUNKS = 6, COUNT = CHUNKS * HD_TABLE_CHUNK - 1, MOST = (CHUNKS + 1) * HD_TABLE_CHUNK };
+    const uint64_t charged = fixture.budget.used_bytes;
+    uint64_t *identities = calloc(MOST, sizeof *identities); /* the last of each index */
+    uint32_t *live = calloc(COUNT, sizeof *live);
+    assert_non_null(identities);
+    assert_non_null(live);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < COUNT; i++) {
+            uint32_t index = live[i] = add(&fixture, i, true);
+            assert_true(index < MOST);
+            assert_true(hd_table_generation(table, index) <= round);
+            assert_true(hd_table_identity(table, index) > identities[index]);
+            assert_true(identities[index] == 0 || hd_table_find(table, identities[index]) == 0);
+            identities[index] = hd_table_identity(table, index);
+        }
+        assert_whole(&fixture);
+        assert_false(hd_table_has_spare(table));
+        uint64_t full_bytes = fixture.budget.used_bytes;
+        uint32_t stays = live[2 * HD_TABLE_CHUNK + 77]; /* one of a chunk keeps it */
+        for (uint32_t i = 0; i < COUNT; i++)
+            if (live[i] != stays)
+                hd_table_remove(table, live[i]);
+        assert_whole(&fixture);
+        assert_true(hd_table_has_spare(table));
+        unsigned released = 0;
+        while (hd_table_release(table)) {
+            released++;
+            assert_whole(&fixture);
+        }
+        assert_false(hd_table_has_spare(table));
+        assert_in_range(released, CHUNKS - 4, CHUNKS - 1);
+        assert_int_equal(fixture.budget.used_bytes, full_bytes - released * charged);
+        assert_true(fixture.os.discarded_bytes > 0);
+        /* Who goes along the table passes by what is not there. */
+        uint32_t seen = 0;
+        for (uint32_t i = 1; (i = hd_table_skip(table, i)) < table->length; i++) {
+            assert_true(table->chunks[i / HD_TABLE_CHUNK].committed);
+            seen += hd_table_type(table, i) != HD_TYPE_FREE;
+        }
+        assert_int_equal(seen, 1);
+        for (uint32_t i = 0; i < COUNT; i++)
+            assert_int_equal(hd_table_find(table, identities[live[i]]), live[i] == stays ? stays : 0);
+        hd_table_remove(table, stays);
+    }
+    free(live);
+    free(identities);
+    end(&fixture);
+}
+
+static void marks_are_cleared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    begin(&fixture);
+    struct hd_table *table = &fixture.table;
+    enum { COUNT = 2 * HD_TABLE_CHUNK + 100 };
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        uint32_t index = add(&fixture, i, true);
+        hd_table_bit_set(table->mark, index);
+        if (index % 3 == 0)
+            hd_table_bit_set(table->done, index);
+    }
+    hd_table_clear_marks(table);
+    for (uint32_t i = 1; i <= COUNT; i++)
+        assert_false(hd_table_bit(table->mark, i) || hd_table_bit(table->done, i));
     end(&fixture);
 }
 
@@ -169,7 +255,9 @@ static void a_removed_entry_has_no_bits(void **state)
     table->meta[index] |= HD_COUNT_SATURATED << HD_META_TYPE_BITS;
     hd_table_remove(table, index);
     assert_whole(&fixture);
-    assert_int_equal(add(&fixture, 2, false), index);
+    uint32_t next;
+    while ((next = add(&fixture, 2, false)) != index)
+        hd_table_remove(table, next);
     assert_int_equal(table->state[index], 0);
     assert_int_equal(table->meta[index], TYPE | HD_META_ONE);
     assert_false(hd_table_bit(table->inner, index) || hd_table_bit(table->mark, index) ||
@@ -267,6 +355,8 @@ static void random_entries_beside_a_model(void **state)
             assert_ptr_equal(hd_table_payload(&fixture.table, model[at].index), payload_of(model[at].number));
             hd_table_remove(&fixture.table, model[at].index);
             model[at].index = 0;
+            if (i % 7 == 0)
+                (void)hd_table_release(&fixture.table);
         } else {
             assert_int_equal(hd_table_find(&fixture.table, model[at].identity), 0);
             model[at].number = i;
@@ -285,7 +375,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_as_it_was_made),
         cmocka_unit_test(it_grows_as_it_is_used),
-        cmocka_unit_test(free_entries_queue),
+        cmocka_unit_test(holes_are_used_again_in_order),
+        cmocka_unit_test(empty_chunks_go_back),
+        cmocka_unit_test(marks_are_cleared),
         cmocka_unit_test(an_identity_is_of_one_object),
         cmocka_unit_test(a_removed_entry_has_no_bits),
         cmocka_unit_test(making_it_can_fail),
