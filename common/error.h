@@ -48,7 +48,11 @@
     /* Python's ValueError, ZeroDivisionError and RecursionError. */ \
     X(VALUE, 35, INVALID_ARGUMENT, "the value is of the right type, and not one that this operation takes") \
     X(ZERO_DIVISION, 36, INVALID_ARGUMENT, "a division by zero") \
-    X(RECURSION, 37, FAILED_PRECONDITION, "the objects contain themselves, so that comparing them has no end")
+    X(RECURSION, 37, FAILED_PRECONDITION, "the objects contain themselves, so that comparing them has no end") \
+    /* Containers, cursors, weak references: 40 to 44. */ \
+    X(GONE, 40, FAILED_PRECONDITION, "the object that the weak reference was to is gone") \
+    X(ITERATION, 41, FAILED_PRECONDITION, "the container changed during iteration; open a new cursor") \
+    X(EMPTY, 42, NOT_FOUND, "the container is empty")
 
 enum hd_error {
 #define HD_ERROR_ENUM(name, number, status, text) HD_E##name = -(number),

@@ -79,6 +79,7 @@ static int take_content(struct hd_literal_reader *reader, enum hd_kind kind, str
     case HD_KIND_DICT:
     case HD_KIND_SET:
     case HD_KIND_INSTANCE:
+    case HD_KIND_FROZENSET:
         return take_count(reader, kind, out);
     case HD_KIND_HANDLE:
         if (left->handle_count == 0)
@@ -247,6 +248,7 @@ int hd_literal_writer_add(struct hd_literal_writer *writer, const struct hd_node
     case HD_KIND_DICT:
     case HD_KIND_SET:
     case HD_KIND_INSTANCE:
+    case HD_KIND_FROZENSET:
         return push_container(writer, node->count);
     case HD_KIND_HANDLE:
         return push_varint(writer, &writer->handles, node->handle);

@@ -34,12 +34,13 @@ enum hd_kind {
     HD_KIND_HANDLE = 13,
     HD_KIND_SHARED = 14,
     HD_KIND_INSTANCE = 15,
+    HD_KIND_FROZENSET = 16,
 };
 
 /* True for the kinds that are followed by children of their own. */
 static inline bool hd_kind_is_container(enum hd_kind kind)
 {
-    return (kind >= HD_KIND_LIST && kind <= HD_KIND_SET) || kind == HD_KIND_INSTANCE;
+    return (kind >= HD_KIND_LIST && kind <= HD_KIND_SET) || kind == HD_KIND_INSTANCE || kind == HD_KIND_FROZENSET;
 }
 
 /* One node. Which member holds depends on the kind, as the schema says. */
@@ -52,7 +53,7 @@ struct hd_node {
             const uint8_t *data; /* lend: as long as the columns */
             size_t size;
         } bytes;        /* big int, str, bytes */
-        uint64_t count; /* list, tuple, set: nodes; dict, instance: pairs */
+        uint64_t count; /* list, tuple, set, frozenset: nodes; dict, instance: pairs */
         uint64_t handle;
         uint64_t shared; /* the number of an earlier container */
     };

@@ -185,6 +185,7 @@ static int open_container(struct heapd_export *reader, const struct hd_node *nod
     static const enum heapd_node_kind kinds[] = {
         [HD_KIND_LIST] = HEAPD_NODE_LIST, [HD_KIND_TUPLE] = HEAPD_NODE_TUPLE,       [HD_KIND_DICT] = HEAPD_NODE_DICT,
         [HD_KIND_SET] = HEAPD_NODE_SET,   [HD_KIND_INSTANCE] = HEAPD_NODE_INSTANCE,
+        [HD_KIND_FROZENSET] = HEAPD_NODE_FROZENSET,
     };
     out->kind = kinds[node->kind];
     out->count = node->count;

@@ -166,6 +166,11 @@ int heapd_literal_open_set(struct heapd_literal *literal)
     return open_container(literal, HD_KIND_SET);
 }
 
+int heapd_literal_open_frozenset(struct heapd_literal *literal)
+{
+    return open_container(literal, HD_KIND_FROZENSET);
+}
+
 int heapd_literal_open_instance(struct heapd_literal *literal, heapd_handle class_handle)
 {
     int error = open_container(literal, HD_KIND_INSTANCE);

@@ -73,7 +73,7 @@ static bool may_split(const struct heapd_literal *literal)
 {
     for (size_t i = first_in_part(literal); i < literal->open_count; i++) {
         enum hd_kind kind = literal->open[i].kind;
-        if (kind == HD_KIND_TUPLE || kind == HD_KIND_INSTANCE)
+        if (kind == HD_KIND_TUPLE || kind == HD_KIND_INSTANCE || kind == HD_KIND_FROZENSET)
             return false;
     }
     const struct hd_open *last = literal->open_count ? &literal->open[literal->open_count - 1] : NULL;

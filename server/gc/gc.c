@@ -187,6 +187,7 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
 {
     struct hd_table *table = gc->table;
     const struct hd_type_ops *ops = gc->types[hd_table_type(table, index)];
+    hd_gc_tell_gone(gc, index);
     if (!ops->inner) {
         dispose(gc, index);
         return;

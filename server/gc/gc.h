@@ -183,6 +183,8 @@ struct hd_gc {
     const struct hd_allocator *allocator; /* borrow */
     const struct hd_type_ops *types[HD_TYPE_COUNT];
     void *types_context; /* for the layer that registers the types */
+    /* An object with HD_STATE_WEAK goes; called before anything of it is given up. Must not allocate or release. */
+    void (*gone)(struct hd_gc *gc, uint32_t index);
 
     /* Generations. thresholds[i] == 0: generation i is not collected by itself. */
     bool enabled;

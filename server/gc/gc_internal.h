@@ -16,6 +16,13 @@ int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation) HD_MUST_USE;
 uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units);
 bool hd_gc_cursor_at_end(const struct hd_gc *gc, const struct hd_gc_cursor *cursor);
 
+/* Tells those who wait for the end of an object that it comes. */
+static inline void hd_gc_tell_gone(struct hd_gc *gc, uint32_t index)
+{
+    if (__builtin_expect(gc->table->state[index] & HD_STATE_WEAK, 0))
+        gc->gone(gc, index);
+}
+
 /* Makes a tracked young object one of the old. */
 static inline void hd_gc_make_old(struct hd_gc *gc, uint32_t index)
 {

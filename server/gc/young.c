@@ -156,6 +156,9 @@ static void keep_reachable(struct hd_gc *gc, const struct young_set *set, unsign
 
 static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t count)
 {
+    /* Before anything is given up, so that nobody comes back through one of them to another that is half cleared. */
+    for (uint32_t i = 0; i < count; i++)
+        hd_gc_tell_gone(gc, garbage[i]);
     /* Held while they are cleared, so that none goes away before its turn. */
     for (uint32_t i = 0; i < count; i++) {
         gc->table->state[garbage[i]] &= (uint8_t)~HD_STATE_CANDIDATE;

@@ -1,5 +1,6 @@
 /* Looking at the heap: one object, all numbers, every invariant. */
 #include "heap/heap.h"
+#include "object/references.h"
 
 void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_object_info *out)
 {
@@ -33,6 +34,10 @@ static const char *const type_stat_names[] = {
     "objects_class_count",
     "objects_instance_count",
     "objects_scope_count",
+    "objects_frozenset_count",
+    "objects_weak_reference_count",
+    "objects_soft_reference_count",
+    "objects_cursor_count",
 };
 
 void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, const char *name, uint64_t value),
@@ -90,6 +95,9 @@ void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, cons
         {"gc_collected_generation2_count", gc->stats[2].collected_count},
         {"gc_long_lived_pending_count", gc->long_lived_pending},
         {"gc_long_lived_total_count", gc->long_lived_total},
+        {"weak_references_cleared_count", heap->objects.weak_cleared_count},
+        {"soft_references_full_count", heap->objects.soft_count},
+        {"soft_references_evicted_count", heap->objects.soft_evicted_count},
     };
     for (size_t i = 0; i < sizeof stats / sizeof stats[0]; i++)
         visit(context, stats[i].name, stats[i].value);
@@ -155,5 +163,7 @@ const char *hd_heap_check(struct hd_heap *heap, const struct hd_allocator *scrat
     uint32_t *counts = hd_allocator_new(scratch, bytes);
     broken = hd_gc_check(&heap->gc, counts);
     hd_allocator_free(scratch, counts, bytes);
+    if (!broken)
+        broken = hd_references_check(&heap->objects);
     return broken ? broken : check_objects(heap);
 }

@@ -95,6 +95,7 @@ static int put(struct hd_builder *builder, struct frame *frame, hd_value value)
                          value);
         return 0;
     case HD_KIND_SET:
+    case HD_KIND_FROZENSET:
         key = hd_key_of(value);
         error = hd_set_add(objects, frame->container, &key, &was_new);
         if (!error)
@@ -210,6 +211,8 @@ static int new_container(struct hd_objects *objects, const struct hd_node *node,
         return hd_dict_new(objects, count, out);
     case HD_KIND_SET:
         return hd_set_new(objects, count, out);
+    case HD_KIND_FROZENSET:
+        return hd_frozenset_new(objects, count, out);
     default:
         *out = HD_ABSENT;
         return 0;

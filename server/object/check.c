@@ -50,6 +50,7 @@ const char *hd_object_check(struct hd_objects *objects, hd_value object)
     case HD_TYPE_DICT:
         return hd_hash_table_check(objects, payload, 2);
     case HD_TYPE_SET:
+    case HD_TYPE_FROZENSET:
         return hd_hash_table_check(objects, payload, 1);
     case HD_TYPE_CLASS: {
         const struct hd_class *class = payload;

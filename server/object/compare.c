@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "object/payload.h"
+#include "object/references.h"
 
 /* ---- values without elements ---------------------------------------------- */
 
@@ -209,6 +210,7 @@ static enum shape shape_of(enum hd_kind_of_value kind)
     case HD_IS_DICT:
         return SHAPE_DICT;
     case HD_IS_SET:
+    case HD_IS_FROZENSET:
         return SHAPE_SET;
     default:
         return SHAPE_NONE;
@@ -253,6 +255,12 @@ static int begin_pair(struct hd_comparer *comparer, hd_value left, hd_value righ
         return 1;
     }
     enum hd_kind_of_value kind = hd_kind_of(objects, left), other = hd_kind_of(objects, right);
+    if (kind == HD_IS_WEAK && other == HD_IS_WEAK && left != right) {
+        /* As long as both lead to an object, these are compared. */
+        hd_value left_target = hd_weak_peek(objects, left), right_target = hd_weak_peek(objects, right);
+        if (equality && left_target != HD_ABSENT && right_target != HD_ABSENT)
+            return begin_pair(comparer, left_target, right_target, shortcut);
+    }
     enum shape shape = shape_of(kind);
     if (shape != SHAPE_NONE && shape == shape_of(other)) {
         if (shape == SHAPE_SET)

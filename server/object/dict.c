@@ -57,6 +57,13 @@ const struct hd_type_ops hd_set_ops = {.name = "set",
                                        .dispose = table_dispose,
                                        .relocate = table_relocate};
 
+const struct hd_type_ops hd_frozenset_ops = {.name = "frozenset",
+                                             .inner = true,
+                                             .tracked = true,
+                                             .traverse = set_traverse,
+                                             .dispose = table_dispose,
+                                             .relocate = table_relocate};
+
 static unsigned stride_of(const struct hd_objects *objects, hd_value value)
 {
     return hd_stride_of((enum hd_type)hd_gc_type(objects->gc, value));
@@ -65,9 +72,15 @@ static unsigned stride_of(const struct hd_objects *objects, hd_value value)
 static int table_new(struct hd_objects *objects, enum hd_type type, uint32_t capacity, hd_value *out)
 {
     hd_value value;
-    int error = hd_object_new(objects, type, sizeof(struct hd_hash_table), &value);
+    bool frozen = type == HD_TYPE_FROZENSET;
+    size_t bytes = frozen ? sizeof(struct hd_frozenset) : sizeof(struct hd_hash_table);
+    int error = hd_object_new(objects, type, bytes, &value);
     if (error)
         return error;
+    if (frozen) {
+        struct hd_frozenset *set = hd_gc_payload(objects->gc, value);
+        set->mix = set->weight = 0;
+    }
     if (capacity)
         error = hd_hash_table_reserve(objects, value, hd_stride_of(type), capacity);
     if (error)
@@ -85,6 +98,11 @@ int hd_dict_new(struct hd_objects *objects, uint32_t capacity, hd_value *out)
 int hd_set_new(struct hd_objects *objects, uint32_t capacity, hd_value *out)
 {
     return table_new(objects, HD_TYPE_SET, capacity, out);
+}
+
+int hd_frozenset_new(struct hd_objects *objects, uint32_t capacity, hd_value *out)
+{
+    return table_new(objects, HD_TYPE_FROZENSET, capacity, out);
 }
 
 int hd_dict_reserve(struct hd_objects *objects, hd_value dict, uint32_t more)
@@ -136,6 +154,8 @@ static int add(struct hd_objects *objects, hd_value owner, unsigned stride, stru
     error = hd_hash_table_add(objects, owner, stride, key, key_value, value);
     if (error)
         hd_gc_release(objects->gc, key_value);
+    else if (hd_gc_type(objects->gc, owner) == HD_TYPE_FROZENSET)
+        hd_frozenset_sum_up(hd_gc_payload(objects->gc, owner), key);
     return error;
 }
 

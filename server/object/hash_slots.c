@@ -67,6 +67,31 @@ int hd_slots_find(struct hd_objects *objects, const struct hd_hash_table *table,
     return error;
 }
 
+uint32_t hd_hash_table_candidate(const struct hd_hash_table *table, unsigned stride, struct hd_candidates *candidates)
+{
+    if (!table->slots) {
+        uint32_t entry = hd_hash_table_next(table, stride, (uint32_t)candidates->at);
+        candidates->at = (uint64_t)entry + 1;
+        return entry;
+    }
+    for (;;) {
+        const uint64_t *slots = candidates->old ? table->old_slots : table->slots;
+        uint64_t mask = hd_slot_count(candidates->old ? table->old_slot_bits : table->slot_bits) - 1;
+        uint64_t i = candidates->begun ? candidates->at : candidates->hash & mask;
+        for (candidates->begun = true; slots[i]; i = (i + 1) & mask) {
+            if (slot_hash(slots[i]) != candidates->hash || !slot_is_live(slots[i]))
+                continue;
+            candidates->at = (i + 1) & mask;
+            return slot_entry(table, candidates->old, slots[i]);
+        }
+        candidates->at = i;
+        if (candidates->old || !table->old_slots)
+            return HD_ENTRY_NONE;
+        candidates->old = true;
+        candidates->begun = false;
+    }
+}
+
 /* The slot of an entry, or NULL. */
 static uint64_t *slot_of(const struct hd_hash_table *table, bool old, uint32_t hash, uint32_t entry)
 {

@@ -26,7 +26,7 @@
 /* Words per entry. */
 static inline unsigned hd_stride_of(enum hd_type type)
 {
-    return type == HD_TYPE_SET ? 1 : 2;
+    return type == HD_TYPE_DICT ? 2 : 1;
 }
 
 /* The key's entry, or HD_ENTRY_NONE. Errors of hd_key_hash and hd_key_equal. */
@@ -46,6 +46,15 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
 /* Takes an entry out; the caller owns what it held. `key` is the entry's, hashed. */
 void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned stride, const struct hd_key *key,
                         uint32_t entry, hd_value *key_out, hd_value *value_out);
+/* Entries whose keys may have a hash, one after the other; zeroed but for the hash to begin. */
+struct hd_candidates {
+    uint32_t hash;
+    bool begun;
+    bool old;    /* in the index that is being left */
+    uint64_t at; /* the next slot or entry to look at */
+};
+/* The next one, or HD_ENTRY_NONE. The table must not change in between. */
+uint32_t hd_hash_table_candidate(const struct hd_hash_table *table, unsigned stride, struct hd_candidates *candidates);
 /* The first entry from a position on, or HD_ENTRY_NONE. */
 uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, uint32_t position);
 /* The entry that was added last of those that are there, or HD_ENTRY_NONE. */

@@ -1,5 +1,5 @@
 /*
- * Keys: hashing, equality, and the memo that shares equal strings.
+ * Keys: hashing, and the memo that shares equal strings. Equality is in key_equal.c.
  *
  * The hash is SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input
  * PRF", 2012, with one and three rounds as most language runtimes use it), keyed,
@@ -12,6 +12,7 @@
 
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/references.h"
 
 static inline uint64_t rotate(uint64_t x, int bits)
 {
@@ -115,9 +116,91 @@ static uint64_t hash_float(struct hd_objects *objects, hd_value value)
     return hd_siphash13(objects->hash_key, &real, sizeof real);
 }
 
-/* Anything but a tuple. */
-static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out)
+/*
+ * Work that one key may make: a unit for each element, and for bytes what they
+ * cost. A tuple that holds another one twice, which holds a third one twice and so
+ * on, is small and has no end, and so nearly is one that holds a long str a million
+ * times. To compare a key never makes more than its weight, so what was hashed can
+ * be looked for.
+ */
+#define WEIGHT_MAX (UINT64_C(1) << 20)
+
+static uint64_t mixed(uint64_t x)
 {
+    /* SplitMix64's finish: sums of such numbers tell sets apart whose elements' hashes have the same sum. */
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+void hd_frozenset_sum_up(struct hd_frozenset *set, const struct hd_key *key)
+{
+    set->mix += mixed(key->hash);
+    set->weight += key->weight;
+}
+
+static uint64_t hash_frozen(const struct hd_objects *objects, uint64_t mix, uint64_t count)
+{
+    uint64_t pair[2] = {mix, count};
+    uint64_t key[2] = {objects->hash_key[0] ^ UINT64_MAX, objects->hash_key[1]};
+    return hd_siphash13(key, pair, sizeof pair);
+}
+
+static int hash_frozenset(struct hd_objects *objects, hd_value value, uint64_t *out, uint64_t *weight)
+{
+    const struct hd_frozenset *set = hd_gc_payload(objects->gc, value);
+    *weight += set->weight + 1;
+    *out = hash_frozen(objects, set->mix, set->table.count);
+    return *weight > WEIGHT_MAX ? HD_ETOO_LARGE : 0;
+}
+
+int hd_set_mix(struct hd_objects *objects, hd_value set, uint64_t *mix, uint64_t *weight)
+{
+    uint32_t position = 0;
+    hd_value element, none;
+    *mix = *weight = 0;
+    if (hd_is_type(objects, set, HD_TYPE_FROZENSET)) {
+        const struct hd_frozenset *frozen = hd_gc_payload(objects->gc, set);
+        *mix = frozen->mix;
+        *weight = frozen->weight;
+        return 0;
+    }
+    while (hd_dict_next(objects, set, &position, &element, &none)) {
+        struct hd_key key = hd_key_of(element);
+        int error = hd_key_hash(objects, &key);
+        if (error)
+            return error;
+        *mix += mixed(key.hash);
+        *weight += key.weight;
+        objects->work_units++;
+        if (*weight > WEIGHT_MAX)
+            return HD_ETOO_LARGE;
+    }
+    return 0;
+}
+
+/* A set that is looked for as if it were frozen. */
+static int hash_set(struct hd_objects *objects, hd_value set, uint64_t *out, uint64_t *weight)
+{
+    uint64_t mix;
+    int error = hd_set_mix(objects, set, &mix, weight);
+    if (!error)
+        *out = hash_frozen(objects, mix, hd_dict_length(objects, set));
+    return error;
+}
+
+static int hashed_before(const struct hd_weak *weak, uint64_t *out, uint64_t *weight)
+{
+    *weight += weak->weight;
+    *out = weak->hash;
+    return *weight > WEIGHT_MAX ? HD_ETOO_LARGE : 0;
+}
+
+/* Anything but a tuple, and a weak reference that was never hashed. */
+static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out, uint64_t *weight)
+{
+    ++*weight;
     switch (hd_kind_of(objects, value)) {
     case HD_IS_NONE:
         *out = hd_siphash13(objects->hash_key, "none", 4);
@@ -125,6 +208,8 @@ static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out
     case HD_IS_BOOL:
     case HD_IS_INT:
         *out = hash_int(objects, value);
+        if (hd_value_is_ref(value))
+            *weight += hd_int_size(objects, value) / HD_BYTES_PER_UNIT;
         return 0;
     case HD_IS_FLOAT:
         *out = hash_float(objects, value);
@@ -134,8 +219,15 @@ static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out
         size_t size;
         const uint8_t *bytes = hd_bytes_view(objects, &value, &size);
         *out = hash_bytes(objects, bytes, size);
+        *weight += size / HD_BYTES_PER_UNIT;
         return 0;
     }
+    case HD_IS_FROZENSET:
+        return hash_frozenset(objects, value, out, weight);
+    case HD_IS_WEAK:
+        return hashed_before(hd_gc_payload(objects->gc, value), out, weight);
+    case HD_IS_SOFT:
+    case HD_IS_CURSOR:
     case HD_IS_CLASS:
     case HD_IS_INSTANCE:
     case HD_IS_SCOPE:
@@ -147,32 +239,26 @@ static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out
 }
 
 /*
- * Work that one tuple as a key may make: a unit for each element, and for bytes
- * what they cost. A tuple that holds another one twice, which holds a third one
- * twice and so on, is small and has no end, and so nearly is one that holds a long
- * str a million times. To compare a tuple never makes more than to hash it, so what
- * was hashed can be looked for.
+ * A tuple that is being gone through, with its hash so far; or a weak reference,
+ * which has its object's hash and keeps it when that is gone.
  */
-#define TUPLE_UNITS_MAX (UINT64_C(1) << 20)
-
-/* One tuple that is being gone through, and what was computed of it. */
-struct tuple_frame {
-    hd_value tuple;
-    hd_value other; /* of a comparison */
+struct nested {
+    hd_value value;
     uint32_t position;
     uint64_t hash;
+    uint64_t weight_before;
 };
 
 /* A stack of them: the first few need no memory of their own. */
-struct tuple_stack {
+struct nested_stack {
     const struct hd_allocator *allocator;
-    struct tuple_frame *frames;
+    struct nested *frames;
     size_t depth;
     size_t capacity;
-    struct tuple_frame first[8];
+    struct nested first[8];
 };
 
-static void stack_init(struct tuple_stack *stack, const struct hd_allocator *allocator)
+static void stack_init(struct nested_stack *stack, const struct hd_allocator *allocator)
 {
     stack->allocator = allocator;
     stack->frames = stack->first;
@@ -180,17 +266,17 @@ static void stack_init(struct tuple_stack *stack, const struct hd_allocator *all
     stack->capacity = sizeof stack->first / sizeof stack->first[0];
 }
 
-static void stack_fini(struct tuple_stack *stack)
+static void stack_fini(struct nested_stack *stack)
 {
     if (stack->frames != stack->first)
         hd_allocator_free(stack->allocator, stack->frames, stack->capacity * sizeof *stack->frames);
 }
 
-static int stack_push(struct tuple_stack *stack, struct tuple_frame frame)
+static int stack_push(struct nested_stack *stack, struct nested frame)
 {
     if (stack->depth == stack->capacity) {
         bool moved = stack->frames != stack->first;
-        struct tuple_frame *frames =
+        struct nested *frames =
             hd_allocator_resize(stack->allocator, moved ? stack->frames : NULL,
                                 moved ? stack->capacity * sizeof *frames : 0, stack->capacity * 2 * sizeof *frames);
         if (!frames)
@@ -210,37 +296,73 @@ static uint64_t combine(const struct hd_objects *objects, uint64_t hash, uint64_
     return hd_siphash13(objects->hash_key, pair, sizeof pair);
 }
 
-static int hash_tuple(struct hd_objects *objects, hd_value tuple, uint64_t *out)
+static bool is_nested(const struct hd_objects *objects, hd_value value)
 {
-    struct tuple_stack stack;
-    uint64_t units_end = objects->work_units + TUPLE_UNITS_MAX;
-    stack_init(&stack, objects->allocator);
-    int error = stack_push(&stack, (struct tuple_frame){.tuple = tuple});
-    while (!error) {
-        if (objects->work_units++ >= units_end) {
-            error = HD_ETOO_LARGE;
-            break;
-        }
-        struct tuple_frame *frame = &stack.frames[stack.depth - 1];
-        if (frame->position == hd_tuple_length(objects, frame->tuple)) {
-            uint64_t hash = combine(objects, frame->hash, frame->position);
-            if (--stack.depth == 0) {
-                *out = hash;
-                break;
-            }
-            struct tuple_frame *outer = &stack.frames[stack.depth - 1];
-            outer->hash = combine(objects, outer->hash, hash);
-            continue;
-        }
-        hd_value element = hd_tuple_at(objects, frame->tuple, frame->position++);
-        if (hd_is_type(objects, element, HD_TYPE_TUPLE)) {
-            error = stack_push(&stack, (struct tuple_frame){.tuple = element});
-            continue;
-        }
-        uint64_t hash;
-        error = hash_simple(objects, element, &hash);
-        if (!error)
+    if (hd_is_type(objects, value, HD_TYPE_TUPLE))
+        return true;
+    return hd_is_type(objects, value, HD_TYPE_WEAK) && !((struct hd_weak *)hd_gc_payload(objects->gc, value))->hashed;
+}
+
+/* A weak reference is found where its object is. */
+static uint64_t folded(const struct hd_objects *objects, hd_value target, uint64_t hash)
+{
+    return hd_is_type(objects, target, HD_TYPE_WEAK) ? hash : (uint32_t)(hash ^ hash >> 32);
+}
+
+/* A hash is known: it becomes part of what is around it, which may end that, too. */
+static void deliver(struct hd_objects *objects, struct nested_stack *stack, uint64_t hash, uint64_t weight,
+                    uint64_t *out)
+{
+    while (stack->depth) {
+        struct nested *frame = &stack->frames[stack->depth - 1];
+        if (hd_is_type(objects, frame->value, HD_TYPE_TUPLE)) {
             frame->hash = combine(objects, frame->hash, hash);
+            return;
+        }
+        struct hd_weak *weak = hd_gc_payload(objects->gc, frame->value);
+        weak->hash = (uint32_t)folded(objects, hd_weak_peek(objects, frame->value), hash);
+        weak->weight = (uint32_t)(weight - frame->weight_before);
+        weak->hashed = true;
+        hash = weak->hash;
+        stack->depth--;
+    }
+    *out = hash;
+}
+
+/* Goes on with the innermost: its next element, or its end. */
+static int hash_step(struct hd_objects *objects, struct nested_stack *stack, uint64_t *weight, uint64_t *out)
+{
+    struct nested *frame = &stack->frames[stack->depth - 1];
+    hd_value next;
+    if (hd_is_type(objects, frame->value, HD_TYPE_WEAK)) {
+        next = hd_weak_peek(objects, frame->value);
+        if (next == HD_ABSENT)
+            return HD_EGONE;
+    } else if (frame->position < hd_tuple_length(objects, frame->value)) {
+        next = hd_tuple_at(objects, frame->value, frame->position++);
+    } else {
+        uint64_t hash = combine(objects, frame->hash, frame->position);
+        stack->depth--;
+        deliver(objects, stack, hash, *weight, out);
+        return 0;
+    }
+    if (is_nested(objects, next))
+        return stack_push(stack, (struct nested){.value = next, .weight_before = *weight});
+    uint64_t hash;
+    int error = hash_simple(objects, next, &hash, weight);
+    if (!error)
+        deliver(objects, stack, hash, *weight, out);
+    return error;
+}
+
+static int hash_nested(struct hd_objects *objects, hd_value value, uint64_t *out, uint64_t *weight)
+{
+    struct nested_stack stack;
+    stack_init(&stack, objects->allocator);
+    int error = stack_push(&stack, (struct nested){.value = value});
+    while (!error && stack.depth) {
+        objects->work_units++;
+        error = ++*weight > WEIGHT_MAX ? HD_ETOO_LARGE : hash_step(objects, &stack, weight, out);
     }
     stack_fini(&stack);
     return error;
@@ -250,134 +372,23 @@ int hd_key_hash(struct hd_objects *objects, struct hd_key *key)
 {
     if (key->hashed)
         return 0;
-    uint64_t hash;
+    uint64_t hash, weight = 0;
     int error = 0;
-    if (key->value == HD_ABSENT)
+    if (key->value == HD_ABSENT) {
         hash = hash_bytes(objects, key->bytes, key->size);
-    else if (hd_is_type(objects, key->value, HD_TYPE_TUPLE))
-        error = hash_tuple(objects, key->value, &hash);
-    else
-        error = hash_simple(objects, key->value, &hash);
+        weight = 1 + key->size / HD_BYTES_PER_UNIT;
+    } else if (is_nested(objects, key->value)) {
+        error = hash_nested(objects, key->value, &hash, &weight);
+    } else if (key->as_frozen && hd_is_type(objects, key->value, HD_TYPE_SET)) {
+        error = hash_set(objects, key->value, &hash, &weight);
+    } else {
+        error = hash_simple(objects, key->value, &hash, &weight);
+    }
     if (error)
         return error;
-    key->hash = (uint32_t)(hash ^ hash >> 32);
+    key->hash = (uint32_t)folded(objects, key->value, hash);
+    key->weight = weight > UINT32_MAX ? UINT32_MAX : (uint32_t)weight;
     key->hashed = true;
-    return 0;
-}
-
-/* ---- equality ------------------------------------------------------------- */
-
-static bool bytes_equal(struct hd_objects *objects, enum hd_kind_of_value kind, const uint8_t *bytes, size_t size,
-                        hd_value other)
-{
-    if (hd_kind_of(objects, other) != kind)
-        return false;
-    size_t other_size;
-    const uint8_t *other_bytes = hd_bytes_view(objects, &other, &other_size);
-    if (size != other_size)
-        return false;
-    hd_objects_worked(objects, size);
-    return memcmp(bytes, other_bytes, size) == 0;
-}
-
-static bool numbers_equal(struct hd_objects *objects, hd_value left, hd_value right)
-{
-    bool left_real = hd_kind_of(objects, left) == HD_IS_FLOAT;
-    bool right_real = hd_kind_of(objects, right) == HD_IS_FLOAT;
-    if (left_real && right_real)
-        return hd_float_get(objects, left) == hd_float_get(objects, right);
-    if (right_real)
-        return numbers_equal(objects, right, left);
-    struct hd_int_view a, b;
-    uint64_t limbs[17];
-    if (left_real) {
-        a.limbs = limbs;
-        if (!hd_float_to_limbs(hd_float_get(objects, left), limbs, &a.limb_count, &a.negative))
-            return false;
-    } else {
-        hd_int_view(objects, left, &a);
-    }
-    hd_int_view(objects, right, &b);
-    if (a.limb_count != b.limb_count || (a.negative != b.negative && a.limb_count != 0))
-        return false;
-    hd_objects_worked(objects, a.limb_count * sizeof(uint64_t));
-    return memcmp(a.limbs, b.limbs, a.limb_count * sizeof(uint64_t)) == 0;
-}
-
-/* Neither is a tuple, and they are not the same word. */
-static bool simple_equal(struct hd_objects *objects, hd_value left, hd_value right)
-{
-    enum hd_kind_of_value kind = hd_kind_of(objects, left);
-    switch (kind) {
-    case HD_IS_BOOL:
-    case HD_IS_INT:
-    case HD_IS_FLOAT: {
-        enum hd_kind_of_value other = hd_kind_of(objects, right);
-        return (other == HD_IS_BOOL || other == HD_IS_INT || other == HD_IS_FLOAT) &&
-               numbers_equal(objects, left, right);
-    }
-    case HD_IS_STR:
-    case HD_IS_BYTES: {
-        size_t size;
-        const uint8_t *bytes = hd_bytes_view(objects, &left, &size);
-        return bytes_equal(objects, kind, bytes, size, right);
-    }
-    default:
-        return false;
-    }
-}
-
-static int tuples_equal(struct hd_objects *objects, hd_value left, hd_value right, bool *out)
-{
-    struct tuple_stack stack;
-    stack_init(&stack, objects->allocator);
-    bool equal = hd_tuple_length(objects, left) == hd_tuple_length(objects, right);
-    uint64_t units_end = objects->work_units + TUPLE_UNITS_MAX;
-    int error = stack_push(&stack, (struct tuple_frame){.tuple = left, .other = right});
-    while (!error && equal && stack.depth) {
-        if (objects->work_units++ >= units_end) {
-            error = HD_ETOO_LARGE;
-            break;
-        }
-        struct tuple_frame *frame = &stack.frames[stack.depth - 1];
-        if (frame->position == hd_tuple_length(objects, frame->tuple)) {
-            stack.depth--;
-            continue;
-        }
-        hd_value a = hd_tuple_at(objects, frame->tuple, frame->position);
-        hd_value b = hd_tuple_at(objects, frame->other, frame->position++);
-        if (a == b)
-            continue;
-        if (hd_is_type(objects, a, HD_TYPE_TUPLE) && hd_is_type(objects, b, HD_TYPE_TUPLE)) {
-            equal = hd_tuple_length(objects, a) == hd_tuple_length(objects, b);
-            error = stack_push(&stack, (struct tuple_frame){.tuple = a, .other = b});
-        } else {
-            equal = simple_equal(objects, a, b);
-        }
-    }
-    stack_fini(&stack);
-    if (!error)
-        *out = equal;
-    return error;
-}
-
-int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out)
-{
-    if (key->value == HD_ABSENT) {
-        *out = bytes_equal(objects, key->tag == HD_TAG_STR ? HD_IS_STR : HD_IS_BYTES, key->bytes, key->size, other);
-        return 0;
-    }
-    if (key->value == other) {
-        *out = true;
-        return 0;
-    }
-    if (hd_is_type(objects, key->value, HD_TYPE_TUPLE)) {
-        if (hd_is_type(objects, other, HD_TYPE_TUPLE))
-            return tuples_equal(objects, key->value, other, out);
-        *out = false;
-        return 0;
-    }
-    *out = simple_equal(objects, key->value, other);
     return 0;
 }
 
@@ -405,7 +416,7 @@ int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *ou
     uint32_t index = slot->hash == key->hash ? hd_table_find(table, slot->identity) : 0;
     if (index && hd_table_type(table, index) == HD_TYPE_STR) {
         hd_value known = hd_value_ref(index, true);
-        if (bytes_equal(objects, HD_IS_STR, key->bytes, key->size, known)) {
+        if (hd_key_bytes_equal(objects, HD_IS_STR, key->bytes, key->size, known)) {
             *out = hd_gc_retain(objects->gc, known);
             return 0;
         }

@@ -34,6 +34,10 @@ enum hd_type {
     HD_TYPE_CLASS = 9,
     HD_TYPE_INSTANCE = 10,
     HD_TYPE_SCOPE = 11,
+    HD_TYPE_FROZENSET = 12,
+    HD_TYPE_WEAK = 13,
+    HD_TYPE_SOFT = 14,
+    HD_TYPE_CURSOR = 15,
 };
 
 /* What a value is to a client, boxed or inline: numbers of heapd.v1.Type. */
@@ -51,6 +55,10 @@ enum hd_kind_of_value {
     HD_IS_CLASS = 11,
     HD_IS_INSTANCE = 12,
     HD_IS_SCOPE = 13,
+    HD_IS_FROZENSET = 14,
+    HD_IS_WEAK = 15,
+    HD_IS_SOFT = 16,
+    HD_IS_CURSOR = 17,
 };
 
 #define HD_BYTES_MAX ((size_t)1 << 30)      /* of one str, bytes or int */
@@ -69,6 +77,8 @@ struct hd_memo_slot {
     uint32_t hash;
 };
 
+struct hd_weak_chunk;
+
 struct hd_objects {
     struct hd_gc *gc;                     /* borrow */
     const struct hd_allocator *allocator; /* borrow */
@@ -85,6 +95,17 @@ struct hd_objects {
      * time out looks at the difference. A unit is some tens of nanoseconds.
      */
     uint64_t work_units;
+    /* Weak references: weak.c. */
+    struct hd_weak_chunk **weak_chunks; /* own; by index of the target; weak_chunk_count of them, or NULL */
+    size_t weak_chunk_count;
+    uint64_t weak_cleared_count; /* ever, since their object went */
+    void (*gone)(void *context, uint32_t index);
+    void *gone_context;
+    /* Soft references: soft.c. Table indices, or 0. */
+    uint32_t soft_newest;
+    uint32_t soft_oldest;
+    uint64_t soft_count;         /* that have an object */
+    uint64_t soft_evicted_count; /* ever */
 };
 
 /* Registers the types with the collector. HD_ENOMEM. */
@@ -134,7 +155,9 @@ struct hd_key {
     size_t size;
     enum hd_tag tag; /* HD_TAG_STR or HD_TAG_BYTES */
     uint32_t hash;
+    uint32_t weight; /* once hashed: units that comparing it may cost */
     bool hashed;
+    bool as_frozen; /* a set is looked for as the frozenset of its elements, as Python's `in` and discard do */
 };
 
 struct hd_key hd_key_of(hd_value value);
@@ -143,8 +166,9 @@ struct hd_key hd_key_of_bytes(enum hd_tag tag, const uint8_t *bytes, size_t size
 /* The key as a value of its own; str keys that were met lately are shared. HD_ENOMEM. */
 int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *out) HD_MUST_USE;
 /*
- * HD_EUNHASHABLE, HD_ENOMEM (deep tuples), HD_ETOO_LARGE (tuples of more than a
- * million elements, nested ones included, or of 64 MiB of str, bytes and ints).
+ * HD_EUNHASHABLE, HD_ENOMEM (deep tuples), HD_ETOO_LARGE (tuples and frozensets of
+ * more than a million elements, nested ones included, or of 64 MiB of str, bytes and
+ * ints), HD_EGONE (a weak reference whose object died before it was hashed).
  */
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key) HD_MUST_USE;
 /* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM, HD_ETOO_LARGE. */
@@ -175,6 +199,8 @@ hd_value hd_tuple_at(const struct hd_objects *objects, hd_value tuple, uint32_t 
 /* capacity: entries to make room for at once, 0: as it comes. */
 int hd_dict_new(struct hd_objects *objects, uint32_t capacity, hd_value *out) HD_MUST_USE;
 int hd_set_new(struct hd_objects *objects, uint32_t capacity, hd_value *out) HD_MUST_USE;
+/* Elements are put in by hd_set_add, as long as nobody else can reach it. */
+int hd_frozenset_new(struct hd_objects *objects, uint32_t capacity, hd_value *out) HD_MUST_USE;
 /* Makes room for `more` entries of a dict or set. HD_ENOMEM, HD_ETOO_LARGE. */
 int hd_dict_reserve(struct hd_objects *objects, hd_value dict, uint32_t more) HD_MUST_USE;
 /* Entries of a dict or set. */

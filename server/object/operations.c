@@ -120,7 +120,7 @@ static int look_through(struct hd_objects *objects, hd_value object, struct hd_k
 int hd_contains(struct hd_objects *objects, hd_value object, struct hd_key *key, bool *out)
 {
     enum hd_kind_of_value kind = hd_kind_of(objects, object);
-    if (kind == HD_IS_DICT || kind == HD_IS_SET)
+    if (kind == HD_IS_DICT || kind == HD_IS_SET || kind == HD_IS_FROZENSET)
         return hd_dict_contains(objects, object, key, out);
     return look_through(objects, object, key, out);
 }
@@ -147,6 +147,7 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
         return 0;
     case HD_IS_DICT:
     case HD_IS_SET:
+    case HD_IS_FROZENSET:
         *out = hd_dict_length(objects, object);
         return 0;
     case HD_IS_INSTANCE:
@@ -206,7 +207,7 @@ uint64_t hd_shallow_bytes(const struct hd_objects *objects, hd_value object)
     const void *payload = hd_gc_payload(objects->gc, object);
     uint64_t bytes = hd_alloc_usable(payload);
     enum hd_kind_of_value kind = hd_kind_of(objects, object);
-    if (kind == HD_IS_DICT || kind == HD_IS_SET)
+    if (kind == HD_IS_DICT || kind == HD_IS_SET || kind == HD_IS_FROZENSET)
         bytes += hd_hash_table_bytes(payload);
     return bytes;
 }

@@ -83,6 +83,20 @@ struct hd_hash_table {
 
 _Static_assert(sizeof(struct hd_hash_table) <= 64, "small dicts are many");
 
+/*
+ * A table of single words that changes no more once it can be reached. What it takes
+ * as a key is summed up while elements are put in, so that its hash costs nothing
+ * later, however many there are.
+ *
+ *     mix      of the hashes of all elements, in any order the same
+ *     weight   units that comparing it may cost at most; saturates
+ */
+struct hd_frozenset {
+    struct hd_hash_table table;
+    uint64_t mix;
+    uint64_t weight;
+};
+
 struct hd_class {
     uint32_t id;
     uint32_t gc_link;
@@ -102,6 +116,26 @@ struct hd_instance {
     uint32_t shape;
     uint32_t gc_link;
     hd_value slots[];
+};
+
+/* A leaf: what it leads to does not live by it. */
+struct hd_weak {
+    uint64_t target; /* identity; 0: gone */
+    uint32_t hash;   /* of the target, as a key; kept when it is gone */
+    uint32_t weight;
+    bool hashed;
+};
+
+/*
+ * linked: has an object, and stands in the list of those that do. The neighbours are
+ * table indices, or 0.
+ */
+struct hd_soft {
+    uint32_t newer;
+    uint32_t gc_link;
+    uint32_t older;
+    uint32_t linked;
+    hd_value value;
 };
 
 struct hd_scope {
@@ -130,6 +164,10 @@ int hd_object_new(struct hd_objects *objects, enum hd_type type, size_t payload_
 
 extern const struct hd_type_ops hd_list_ops, hd_tuple_ops, hd_dict_ops, hd_set_ops, hd_class_ops, hd_instance_ops,
     hd_scope_ops;
+extern const struct hd_type_ops hd_frozenset_ops, hd_weak_ops, hd_soft_ops;
+
+/* NULL or a broken invariant of weak references. */
+const char *hd_weak_check(struct hd_objects *objects);
 
 /* The id's class is forgotten. */
 void hd_class_forget(struct hd_objects *objects, uint32_t id);
@@ -148,6 +186,14 @@ int hd_int_from_limbs(struct hd_objects *objects, const uint64_t *limbs, size_t 
                       hd_value *out) HD_MUST_USE;
 /* The integer that a float equals, if any: up to 17 limbs are written. */
 bool hd_float_to_limbs(double real, uint64_t limbs[17], size_t *limb_count, bool *negative);
+
+/* As hd_key_equal for a str or bytes that is no object. */
+bool hd_key_bytes_equal(struct hd_objects *objects, enum hd_kind_of_value kind, const uint8_t *bytes, size_t size,
+                        hd_value other);
+/* An element was put into it. */
+void hd_frozenset_sum_up(struct hd_frozenset *set, const struct hd_key *key);
+/* The same of all elements of a set or frozenset. Errors of hd_key_hash. */
+int hd_set_mix(struct hd_objects *objects, hd_value set, uint64_t *mix, uint64_t *weight) HD_MUST_USE;
 
 uint64_t hd_siphash13(const uint64_t key[2], const void *bytes, size_t size);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "object/payload.h"
+#include "object/references.h"
 
 static void leaf_dispose(struct hd_gc *gc, uint32_t index, void *payload)
 {
@@ -39,6 +40,9 @@ int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct h
     gc->types[HD_TYPE_CLASS] = &hd_class_ops;
     gc->types[HD_TYPE_INSTANCE] = &hd_instance_ops;
     gc->types[HD_TYPE_SCOPE] = &hd_scope_ops;
+    gc->types[HD_TYPE_FROZENSET] = &hd_frozenset_ops;
+    gc->types[HD_TYPE_WEAK] = &hd_weak_ops;
+    gc->types[HD_TYPE_SOFT] = &hd_soft_ops;
     return 0;
 }
 
@@ -46,6 +50,7 @@ void hd_objects_fini(struct hd_objects *objects)
 {
     if (!objects || !objects->allocator)
         return;
+    hd_references_fini(objects);
     hd_allocator_free(objects->allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
     hd_allocator_free(objects->allocator, objects->class_indices, objects->class_capacity * sizeof(uint32_t));
     memset(objects, 0, sizeof *objects);
@@ -76,14 +81,16 @@ enum hd_kind_of_value hd_kind_of(const struct hd_objects *objects, hd_value valu
         break;
     }
     /* The boxed types are numbered in the same order, behind none and bool. */
-    _Static_assert(HD_TYPE_INT + 2 == (int)HD_IS_INT && HD_TYPE_SCOPE + 2 == (int)HD_IS_SCOPE, "same order");
+    _Static_assert(HD_TYPE_INT + 2 == (int)HD_IS_INT && HD_TYPE_CURSOR + 2 == (int)HD_IS_CURSOR, "same order");
     return (enum hd_kind_of_value)(hd_gc_type(objects->gc, value) + 2);
 }
 
 const char *hd_kind_name(enum hd_kind_of_value kind)
 {
-    static const char *const names[] = {"?",    "none",  "bool", "int", "float", "str",      "bytes",
-                                        "list", "tuple", "dict", "set", "class", "instance", "scope"};
+    static const char *const names[] = {
+        "?",     "none",     "bool",  "int",       "float",          "str",           "bytes", "list", "tuple", "dict", "set",
+        "class", "instance", "scope", "frozenset", "weak reference", "soft reference", "cursor",
+    };
     unsigned index = (unsigned)kind;
     return index < sizeof names / sizeof names[0] ? names[index] : "?";
 }

@@ -199,6 +199,8 @@ static enum hd_kind container_kind(enum hd_kind_of_value kind)
         return HD_KIND_DICT;
     case HD_IS_SET:
         return HD_KIND_SET;
+    case HD_IS_FROZENSET:
+        return HD_KIND_FROZENSET;
     case HD_IS_INSTANCE:
         return HD_KIND_INSTANCE;
     default:
@@ -269,6 +271,7 @@ static bool next_child(struct hd_walk *walk, hd_value *out)
         frame->second = hd_instance_next(objects, container, &frame->position, out, &frame->pending);
         return frame->second;
     case HD_IS_SET:
+    case HD_IS_FROZENSET:
         return hd_dict_next(objects, container, &frame->position, out, &frame->pending);
     default:
         frame->second = hd_dict_next(objects, container, &frame->position, out, &frame->pending);

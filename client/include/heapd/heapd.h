@@ -105,6 +105,10 @@ enum heapd_code {
     HEAPD_EVALUE = -35,         /* Python's ValueError: of the right type, and yet nothing that this takes */
     HEAPD_EZERO_DIVISION = -36, /* Python's ZeroDivisionError */
     HEAPD_ERECURSION = -37,     /* Python's RecursionError: objects that contain themselves have no end */
+    /* Containers, cursors, weak references. */
+    HEAPD_EGONE = -40,      /* the object that the weak reference was to is gone */
+    HEAPD_EITERATION = -41, /* the container changed while a cursor went through it */
+    HEAPD_EEMPTY = -42,     /* nothing to pop */
 
     /* Of this library alone; never on the wire. */
     HEAPD_EFORKED = -1001, /* the connection belongs to the parent process */
@@ -226,6 +230,10 @@ enum heapd_type {
     HEAPD_TYPE_CLASS = 11,
     HEAPD_TYPE_INSTANCE = 12,
     HEAPD_TYPE_SCOPE = 13,
+    HEAPD_TYPE_FROZENSET = 14,
+    HEAPD_TYPE_WEAK_REFERENCE = 15,
+    HEAPD_TYPE_SOFT_REFERENCE = 16,
+    HEAPD_TYPE_CURSOR = 17,
 };
 
 /* "list" and so on; "?" for a number that is none. */
@@ -416,6 +424,7 @@ HEAPD_API int heapd_literal_open_tuple(struct heapd_literal *literal);
 /* Keys and values follow in turn; each may be any node. A key given twice: the last value wins. */
 HEAPD_API int heapd_literal_open_dict(struct heapd_literal *literal);
 HEAPD_API int heapd_literal_open_set(struct heapd_literal *literal);
+HEAPD_API int heapd_literal_open_frozenset(struct heapd_literal *literal);
 /* An instance of a class that the connection holds; attribute names (str) and values follow in turn. */
 HEAPD_API int heapd_literal_open_instance(struct heapd_literal *literal, heapd_handle class_handle);
 /* HEAPD_EINVALID if nothing is open, or a dict or an instance ends with a key that has no value. */
@@ -467,6 +476,7 @@ enum heapd_node_kind {
     HEAPD_NODE_INSTANCE = 6, /* node.value is the class's name; node.count pairs of attribute and value follow */
     HEAPD_NODE_SHARED = 7,   /* node.container again: one that came before, or, in a cycle, is still open */
     HEAPD_NODE_END = 8,      /* the innermost open container ends */
+    HEAPD_NODE_FROZENSET = 9,
 };
 
 struct heapd_node {

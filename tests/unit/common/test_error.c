@@ -28,12 +28,15 @@ static void test_numbers_and_names_are_unique(void **state)
     }
 }
 
-/* Numbers travel on the wire: a gap would mean that one was taken away. */
-static void test_numbers_have_no_gaps(void **state)
+/* Numbers travel on the wire: those of the first release stay, later ones ascend in blocks, and stats have 64 places. */
+static void test_numbers_ascend(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        assert_int_equal(rows[i].error, -(int)(i + 1));
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        assert_true(i >= 34 || rows[i].error == -(int)(i + 1));
+        assert_true(i == 0 || rows[i].error < rows[i - 1].error);
+        assert_true(rows[i].error > -64);
+    }
 }
 
 static void test_functions_agree_with_the_table(void **state)
@@ -56,7 +59,7 @@ static void test_numbers_outside_the_table(void **state)
     assert_string_equal(hd_error_name(0), "HD_OK");
     assert_int_equal(hd_error_status(0), HD_STATUS_OK);
     assert_string_equal(hd_error_text(0), "no error");
-    static const int unknown[] = {1, 17, -(int)ROW_COUNT - 1, -100000};
+    static const int unknown[] = {1, 17, -64, -100000};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
         assert_string_equal(hd_error_name(unknown[i]), "HD_E?");
         assert_non_null(hd_error_text(unknown[i]));
@@ -80,7 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_and_names_are_unique),
-        cmocka_unit_test(test_numbers_have_no_gaps),
+        cmocka_unit_test(test_numbers_ascend),
         cmocka_unit_test(test_functions_agree_with_the_table),
         cmocka_unit_test(test_numbers_outside_the_table),
         cmocka_unit_test(test_status_names),

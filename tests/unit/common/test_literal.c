@@ -25,7 +25,7 @@ static void graph_fill(struct graph *graph, uint64_t *random)
     size_t promised = 0;
     while (graph->count < wanted) {
         struct hd_node *node = &graph->nodes[graph->count++];
-        *node = (struct hd_node){.kind = (enum hd_kind)(1 + test_random_below(random, 15))};
+        *node = (struct hd_node){.kind = (enum hd_kind)(1 + test_random_below(random, 16))};
         promised -= promised > 0;
         size_t spare = wanted - graph->count - promised;
         size_t need = node->kind == HD_KIND_INSTANCE;
@@ -50,6 +50,7 @@ static void graph_fill(struct graph *graph, uint64_t *random)
         case HD_KIND_LIST:
         case HD_KIND_TUPLE:
         case HD_KIND_SET:
+        case HD_KIND_FROZENSET:
             node->count = test_random_below(random, spare < 20 ? spare + 1 : 20);
             promised += node->count;
             break;
@@ -269,7 +270,7 @@ static void test_limits_and_memory(void **state)
         assert_int_equal(hd_literal_writer_add(&writer, &integer), 0);
     assert_int_equal(hd_literal_writer_add(&writer, &integer), HD_ETOO_LARGE);
     hd_literal_writer_reset(&writer);
-    const struct hd_node unknown = {.kind = (enum hd_kind)16};
+    const struct hd_node unknown = {.kind = (enum hd_kind)(HD_KIND_FROZENSET + 1)};
     assert_int_equal(hd_literal_writer_add(&writer, &unknown), HD_EINVALID);
     hd_literal_writer_fini(&writer);
 }
@@ -300,7 +301,7 @@ static void test_columns_that_run_out(void **state)
                                   .handle_count = 1,
                                   .shared_count = 1};
         struct hd_columns bare = {.kinds = kinds, .kind_count = 4};
-        bool known = kind >= HD_KIND_NONE && kind <= HD_KIND_INSTANCE;
+        bool known = kind >= HD_KIND_NONE && kind <= HD_KIND_FROZENSET;
         bool alone = kind >= HD_KIND_NONE && kind <= HD_KIND_TRUE;
         struct hd_literal_reader reader;
         struct hd_node node = {.kind = (enum hd_kind)99};
@@ -363,11 +364,11 @@ static int read_container(enum hd_kind kind, uint64_t count, size_t children)
 static void test_counts_that_promise_too_much(void **state)
 {
     (void)state;
-    static const enum hd_kind kinds[] = {HD_KIND_LIST, HD_KIND_TUPLE, HD_KIND_SET, HD_KIND_DICT, HD_KIND_INSTANCE};
+    static const enum hd_kind kinds[] = {HD_KIND_LIST, HD_KIND_TUPLE, HD_KIND_SET, HD_KIND_FROZENSET, HD_KIND_DICT, HD_KIND_INSTANCE};
     static const uint64_t huge[] = {1000, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX / 2 + 1, UINT64_MAX - 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        size_t each = i < 3 ? 1 : 2;
-        size_t extra = i < 4 ? 0 : 1;
+        size_t each = i < 4 ? 1 : 2;
+        size_t extra = i < 5 ? 0 : 1;
         for (size_t count = 0; count < 20; count++) {
             size_t need = extra + each * count;
             assert_int_equal(read_container(kinds[i], count, need), 0);
