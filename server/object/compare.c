@@ -255,11 +255,15 @@ static int begin_pair(struct hd_comparer *comparer, hd_value left, hd_value righ
         return 1;
     }
     enum hd_kind_of_value kind = hd_kind_of(objects, left), other = hd_kind_of(objects, right);
-    if (kind == HD_IS_WEAK && other == HD_IS_WEAK && left != right) {
+    while (equality && kind == HD_IS_WEAK && other == HD_IS_WEAK && left != right) {
         /* As long as both lead to an object, these are compared. */
         hd_value left_target = hd_weak_peek(objects, left), right_target = hd_weak_peek(objects, right);
-        if (equality && left_target != HD_ABSENT && right_target != HD_ABSENT)
-            return begin_pair(comparer, left_target, right_target, shortcut);
+        if (left_target == HD_ABSENT || right_target == HD_ABSENT)
+            break;
+        left = left_target;
+        right = right_target;
+        kind = hd_kind_of(objects, left);
+        other = hd_kind_of(objects, right);
     }
     enum shape shape = shape_of(kind);
     if (shape != SHAPE_NONE && shape == shape_of(other)) {
