@@ -40,6 +40,8 @@ struct hd_daemon {
     uv_loop_t loop;
     uv_signal_t signals[SIGNAL_COUNT];
     uv_check_t check;
+    uv_poll_t input; /* standard input, of a daemon that ends with it */
+    bool input_watched;
     bool stopping;
     struct hd_net_stats told; /* the troubles that were logged already */
     uint64_t told_ms;
@@ -135,8 +137,8 @@ static int fail_for_memory(const struct hd_daemon *daemon, int error, const char
                settings->preallocate_bytes);
     else
         hd_log(daemon->log, HD_LOG_ERROR,
-               "%s: memory_limit = %" PRIu64 " is below what is needed to begin (preallocate = %" PRIu64 "); raise it", what,
-               settings->memory_limit_bytes, settings->preallocate_bytes);
+               "%s: memory_limit = %" PRIu64 " is below what is needed to begin (preallocate = %" PRIu64 "); raise it",
+               what, settings->memory_limit_bytes, settings->preallocate_bytes);
     return error;
 }
 
@@ -183,6 +185,8 @@ static void on_net_stopped(struct hd_net *net, void *data)
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     uv_close((uv_handle_t *)&daemon->check, NULL);
+    if (daemon->input_watched)
+        uv_close((uv_handle_t *)&daemon->input, NULL);
 }
 
 static void begin_stop(struct hd_daemon *daemon, const char *why)
@@ -202,6 +206,19 @@ static void on_signal(uv_signal_t *handle, int number)
         hd_log(daemon->log, HD_LOG_INFO, "SIGHUP: the configuration is read at the start only; nothing was done");
     else
         begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* What comes is not read for its own sake: the end is what counts. */
+static void on_input(uv_poll_t *handle, int status, int events)
+{
+    char ignored[256];
+    (void)status;
+    (void)events;
+    ssize_t count = read(STDIN_FILENO, ignored, sizeof ignored);
+    if (count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN)))
+        return;
+    (void)uv_poll_stop(handle);
+    begin_stop(handle->data, "standard input ended");
 }
 
 /* --- watching --- */
@@ -266,6 +283,14 @@ static int start_handles(struct hd_daemon *daemon)
     daemon->check.data = daemon;
     (void)uv_check_start(&daemon->check, on_check);
     uv_unref((uv_handle_t *)&daemon->check);
+    if (daemon->settings->until_eof && !failed) {
+        failed = uv_poll_init(&daemon->loop, &daemon->input, STDIN_FILENO);
+        daemon->input_watched = !failed;
+        daemon->input.data = daemon;
+        failed = failed ? failed : uv_poll_start(&daemon->input, UV_READABLE | UV_DISCONNECT, on_input);
+        if (daemon->input_watched)
+            uv_unref((uv_handle_t *)&daemon->input);
+    }
     return failed ? HD_ESYSTEM : 0;
 }
 

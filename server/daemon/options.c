@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 
-enum { OPTION_CHECK_CONFIG = 256, OPTION_FOREGROUND };
+enum { OPTION_CHECK_CONFIG = 256, OPTION_FOREGROUND, OPTION_UNTIL_EOF };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -11,6 +11,7 @@ static const struct option long_options[] = {
     {"memory-limit", required_argument, NULL, 'm'},
     {"log-level", required_argument, NULL, 'v'},
     {"foreground", no_argument, NULL, OPTION_FOREGROUND},
+    {"until-eof", no_argument, NULL, OPTION_UNTIL_EOF},
     {"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -30,6 +31,8 @@ const char *hd_options_usage(void)
            "  -m, --memory-limit SIZE  of objects and bookkeeping together: 512M, 4G, none\n"
            "  -v, --log-level LEVEL    error, warning, info or debug\n"
            "      --foreground         stay in the foreground; heapd always does\n"
+           "      --until-eof          end when standard input ends: for a daemon that belongs to a\n"
+           "                           program, which holds the other end of a pipe while it lives\n"
            "      --check-config       only say whether the settings are right\n"
            "  -V, --version            print the version\n"
            "  -h, --help               print this\n"
@@ -42,6 +45,7 @@ struct given {
     size_t listen_count;
     const char *memory_limit;
     const char *log_level;
+    bool until_eof;
 };
 
 static int take_option(int option, struct hd_options *options, struct given *given, char **argv,
@@ -65,6 +69,9 @@ static int take_option(int option, struct hd_options *options, struct given *giv
         given->log_level = optarg;
         return 0;
     case OPTION_FOREGROUND:
+        return 0;
+    case OPTION_UNTIL_EOF:
+        given->until_eof = true;
         return 0;
     case OPTION_CHECK_CONFIG:
         options->action = HD_ACTION_CHECK_CONFIG;
@@ -96,6 +103,7 @@ static int apply(struct hd_options *options, const struct given *given, struct h
         error = hd_settings_set(settings, "memory_limit", given->memory_limit, reason);
     if (!error && given->log_level)
         error = hd_settings_set(settings, "log_level", given->log_level, reason);
+    settings->until_eof = given->until_eof;
     return error ? error : hd_settings_check(settings, reason);
 }
 

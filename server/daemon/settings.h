@@ -36,6 +36,7 @@ struct hd_settings {
     uint32_t gc_interval_s;   /* 0: no collection by the clock */
     bool gc_on_session_end;
     bool huge_pages;
+    bool until_eof; /* ends when standard input does: a daemon that belongs to another process */
     uint64_t preallocate_bytes; /* below memory_limit_bytes */
     bool has_seed;
     uint64_t seed; /* of the hash; for tests, whose results are then the same each time */

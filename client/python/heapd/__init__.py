@@ -1,0 +1,26 @@
+"""One managed heap for many processes.
+
+    import heapd
+    h = heapd.connect()                      # a running daemon, or heapd.start() for one of your own
+    h["config"] = {"hosts": ["a"], "port": 80}
+    h["config"]["hosts"].append("b")         # changes the object that all processes share
+"""
+from __future__ import annotations
+
+from . import errors
+from ._daemon import Daemon, find_daemon
+from ._heap import Collector, Heap, Pipeline, connect, register, start
+from ._heapd import Connection, Proxy, Result
+from ._proxies import Class, Container, Dict, Frozenset, List, Object, Sequence, Set, Tuple
+from .errors import (Abandoned, Aborted, AlreadyExists, Cancelled, Changed, ConnectionLost, Error, ForeignProxy, Forbidden,
+                     Forked, HeapFull, InvalidHandle, InvalidValue, LimitReached, NotRunning, PickleRefused, Refused,
+                     TimedOut, TokenExpired, TooDeep, TooLarge, Unsupported)
+
+__version__ = "0.1.0"
+__all__ = [
+    "Abandoned", "Aborted", "AlreadyExists", "Cancelled", "Changed", "Class", "Collector", "Connection",
+    "ConnectionLost", "Container", "Daemon", "Dict", "Error", "Forbidden", "ForeignProxy", "Forked", "Frozenset",
+    "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotRunning", "Object",
+    "PickleRefused", "Pipeline", "Proxy", "Refused", "Result", "Sequence", "Set", "TimedOut", "TokenExpired",
+    "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start",
+]

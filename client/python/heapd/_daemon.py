@@ -1,0 +1,91 @@
+"""A private daemon: found, started, and gone with the process that started it."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from pathlib import Path
+
+from .errors import NotRunning
+
+_HERE = Path(__file__).resolve().parent
+
+
+def find_daemon() -> str:
+    """The daemon's program: $HEAPD_DAEMON, one that is packaged, one in the build tree around, or one in PATH."""
+    given = os.environ.get("HEAPD_DAEMON")
+    if given:
+        return given
+    places = [_HERE / "bin" / "heapd", Path(__file__).parent.parent.parent / "bin" / "heapd"]
+    for place in places:
+        if place.is_file() and os.access(place, os.X_OK):
+            return str(place)
+    found = shutil.which("heapd") or shutil.which("heapd", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if found:
+        return found
+    raise FileNotFoundError("no heapd program: set HEAPD_DAEMON to its path, or install it into PATH")
+
+
+class Daemon:
+    """A daemon of this process. Ends with stop(), with this object, or with this process, however that ends."""
+
+    def __init__(self, memory_limit: int | str | None = None, options: tuple[str, ...] = (),
+                 timeout: float = 10.0) -> None:
+        self.folder = tempfile.mkdtemp(prefix="heapd-")
+        self.path = os.path.join(self.folder, "socket")
+        self.address = "unix:" + self.path
+        command = [find_daemon(), "--listen", self.address, "--log-level", "error", *options]
+        if memory_limit is not None:
+            command += ["--memory-limit", str(memory_limit)]
+        # The daemon ends when nobody has the other end of this pipe: even a killed process closes it.
+        reader, self._keep = os.pipe()
+        try:
+            self.process = subprocess.Popen(command + ["--until-eof"], stdin=reader, start_new_session=True)
+        except BaseException:
+            os.close(self._keep)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        finally:
+            os.close(reader)
+        self.owner = os.getpid()
+        self._finalizer = weakref.finalize(self, _stop, self.process, self._keep, self.folder, self.owner)
+        self._await(timeout)
+
+    def _await(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not os.path.exists(self.path):
+            status = self.process.poll()
+            if status is not None:
+                self.stop()
+                raise NotRunning(f"the daemon ended with status {status} before it served")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise NotRunning(f"the daemon did not serve within {timeout:g} s")
+            time.sleep(0.002)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self) -> None:
+        """Ends it; the heap is lost. May be called again."""
+        self._finalizer()
+
+
+def _stop(process: subprocess.Popen[bytes], keep: int, folder: str, owner: int) -> None:
+    try:
+        os.close(keep)
+    except OSError:
+        pass
+    if os.getpid() != owner:
+        return  # a forked child has a copy of this object, but not the daemon
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,382 @@
+"""Heap: a connection, its names, and what is made in it."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import pickle
+import sys
+import threading
+import weakref
+from typing import Any, Callable, Iterable, Iterator, TypeVar
+
+from . import _heapd, _proxies
+from ._daemon import Daemon
+from .errors import ForeignProxy, PickleRefused
+
+T = TypeVar("T")
+_PICKLE_CLASS = "heapd.pickle"
+
+# Classes whose instances become heap instances: by class, and by the name that the heap knows them by.
+_registered: dict[type, tuple[str, tuple[str, ...]]] = {}
+_by_name: dict[str, type] = {}
+
+# Open connections of this process: for pickled proxies, forks and the interpreter's end.
+_heaps: weakref.WeakSet[Heap] = weakref.WeakSet()
+_by_address: dict[tuple[str, str], weakref.ref[Heap]] = {}
+_lock = threading.RLock()
+
+
+def register(cls: type[T] | None = None, *, name: str | None = None, fields: Iterable[str] | None = None) -> Any:
+    """Instances of this class become instances in the heap, whose attributes are shared. Also a decorator.
+
+    Fields are those of a dataclass, ``__slots__``, or what an instance has in its ``__dict__``.
+    """
+    def apply(target: type[T]) -> type[T]:
+        known = fields
+        if known is None and dataclasses.is_dataclass(target):
+            known = (field.name for field in dataclasses.fields(target))
+        heap_name = name or f"{target.__module__}.{target.__qualname__}"
+        _registered[target] = (heap_name, tuple(known or ()))
+        _by_name[heap_name] = target
+        return target
+
+    return apply if cls is None else apply(cls)
+
+
+class Pipeline:
+    """Requests that are sent without waiting. What reads gives a Result, which has its value when the block has ended."""
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+        self.results: list[_heapd.Result] = []
+
+    def __enter__(self) -> Pipeline:
+        self.results = self._heap._open_pipeline()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self._heap._close_pipeline()
+            return
+        # The block failed: its own exception counts, not what became of the requests.
+        with contextlib.suppress(Exception):
+            self._heap._close_pipeline()
+
+
+class Collector:
+    """The functions of the gc module, for the heap."""
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+
+    def collect(self, generation: int = 2) -> int:
+        """Collects a generation and all younger ones; how many unreachable objects were found."""
+        if not 0 <= generation <= 2:
+            raise ValueError("invalid generation")
+        return self._heap._collect(generation)[0]
+
+    def dry_run(self) -> tuple[int, int]:
+        """What a collection would find: objects and their bytes. Frees nothing."""
+        return self._heap._collect(2, True)
+
+    def enable(self) -> None:
+        self._heap._set_enabled(True)
+
+    def disable(self) -> None:
+        self._heap._set_enabled(False)
+
+    def isenabled(self) -> bool:
+        return self._heap._gc_stats()[1]
+
+    def get_threshold(self) -> tuple[int, int, int]:
+        return self._heap._get_threshold()
+
+    def set_threshold(self, threshold0: int, threshold1: int | None = None, threshold2: int | None = None) -> None:
+        old = self.get_threshold()
+        self._heap._set_threshold(threshold0, old[1] if threshold1 is None else threshold1,
+                                  old[2] if threshold2 is None else threshold2)
+
+    def get_count(self) -> tuple[int, int, int]:
+        return self._heap._get_count()
+
+    def get_stats(self) -> list[dict[str, int]]:
+        return self._heap._gc_stats()[0]
+
+    def freeze(self) -> None:
+        self._heap._freeze()
+
+    def unfreeze(self) -> None:
+        self._heap._unfreeze()
+
+    def get_freeze_count(self) -> int:
+        return self._heap._freeze_count()
+
+    def is_tracked(self, proxy: _heapd.Proxy) -> bool:
+        return bool(proxy._inspect()["tracked"])
+
+    def compact(self) -> tuple[int, int, int]:
+        """Moves objects together; blocks and bytes that were moved, bytes that went back to the system."""
+        return self._heap._compact()
+
+
+class Heap(_heapd.Connection):
+    """A connection to a daemon, and the heap's names as a mapping: ``h["config"] = {"port": 80}``."""
+
+    _types = _proxies.TYPES
+
+    def __init__(self, address: str | None = None, *, name: str | None = None, timeout: float = 5.0,
+                 pickles: bool = False, batched: bool = False, daemon: Daemon | None = None) -> None:
+        super().__init__(address, name or f"python {os.path.basename(sys.argv[0] or '-')}"[:63], timeout)
+        self.address = address or os.environ.get("HEAPD_ADDRESS") or _heapd.default_address()
+        self.pickles = pickles
+        self._daemon = daemon
+        self._classes: dict[str, _heapd.Proxy] = {}
+        self.gc = Collector(self)
+        self._configure(types=self._types, wrap=None, encode=type(self)._encode, batched=batched)
+        with _lock:
+            _heaps.add(self)
+            _by_address.setdefault((self.address, type(self).__name__), weakref.ref(self))
+
+    # ---- objects
+
+    def list(self, values: Iterable[Any] = ()) -> Any:
+        """A new list in the heap."""
+        return self._create("list", _contents(values))
+
+    def tuple(self, values: Iterable[Any] = ()) -> Any:
+        """A new tuple in the heap."""
+        return self._create("tuple", _contents(values))
+
+    def dict(self, *values: Any, **named: Any) -> Any:
+        """A new dict in the heap, made as Python's dict is."""
+        if len(values) > 1:
+            raise TypeError(f"dict expected at most 1 argument, got {len(values)}")
+        contents = _contents(values[0]) if values else {}
+        return self._create("dict", dict(contents, **named) if named else contents)
+
+    def set(self, values: Iterable[Any] = ()) -> Any:
+        """A new set in the heap."""
+        return self._create("set", _contents(values))
+
+    def frozenset(self, values: Iterable[Any] = ()) -> Any:
+        """A new frozenset in the heap."""
+        return self._create("frozenset", _contents(values))
+
+    def object(self, instance: Any = None, /, **attributes: Any) -> Any:
+        """A new instance: of a registered class's instance, or with the given attributes."""
+        if instance is not None:
+            return self._new_instance(instance)
+        return self._instance(self._class("object", tuple(attributes)), attributes)
+
+    def _class(self, name: str, fields: Any) -> _heapd.Proxy:
+        key = f"{name}({','.join(fields)})"
+        known = self._classes.get(key)
+        if known is None:
+            known = self._classes[key] = self._create_class(name, tuple(fields))
+        return known
+
+    def _new_instance(self, value: Any) -> _heapd.Proxy:
+        name, fields = _registered[type(value)]
+        attributes = {field: getattr(value, field) for field in fields} if fields else dict(vars(value))
+        return self._instance(self._class(name, tuple(attributes)), attributes)
+
+    # ---- names
+
+    def __getitem__(self, name: str) -> Any:
+        return self._lookup(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._bind(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self._unbind(name)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self._lookup(name)
+        except (KeyError, TypeError):
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def keys(self) -> list[str]:
+        return self._names()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self._lookup(name)
+        except KeyError:
+            return default
+
+    def wait(self, name: str, timeout: float = 3600.0) -> Any:
+        """The value of a name, waiting until someone binds it."""
+        return self._lookup(name, timeout)
+
+    def increase(self, name: str, delta: Any = 1) -> Any:
+        """Adds to the number that a name stands for, atomically, and gives the new number."""
+        return self._increase(name, delta)
+
+    # ---- values that the extension does not know
+
+    def _encode(self, value: Any) -> Any:
+        """Something that can be stored in the place of a value."""
+        if isinstance(value, _heapd.Proxy):
+            return self._adopt(value)
+        if type(value) in _registered:
+            return self._new_instance(value)
+        if self.pickles:
+            return self._pickle(value)
+        for kind in (int, float, str, bytes, dict, list, tuple, set, frozenset):
+            if isinstance(value, kind):
+                return kind(value)
+        if isinstance(value, (bytearray, memoryview)):
+            return bytes(value)
+        raise PickleRefused(f"a {type(value).__name__} is none of the heap's types; register its class, "
+                            "or allow pickles on this connection")
+
+    def _adopt(self, proxy: _heapd.Proxy) -> _heapd.Proxy:
+        raise ForeignProxy("the proxy belongs to another connection")
+
+    def _pickle(self, value: Any) -> _heapd.Proxy:
+        references: list[_heapd.Proxy] = []
+        stream = io.BytesIO()
+        _Pickler(self, stream, references).dump(value)
+        return self._instance(self._class(_PICKLE_CLASS, ("data", "references")),
+                              {"data": stream.getvalue(), "references": tuple(references)})
+
+    def _unpickle(self, data: bytes, references: Any) -> Any:
+        if not self.pickles:
+            raise PickleRefused("the value is a pickle, and this connection does not load pickles")
+        return _Unpickler(io.BytesIO(data), references).load()
+
+    def _class_name(self, proxy: _heapd.Proxy) -> str:
+        return str(proxy._inspect()["class_name"])
+
+    def _class_attribute(self, proxy: _heapd.Proxy, name: str) -> Any:
+        """What the registered class has under this name, bound to the proxy; None if there is nothing."""
+        cls = _by_name.get(self._class_name(proxy))
+        found = getattr(cls, name, None) if cls else None
+        if found is None:
+            return None
+        raw = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
+        if hasattr(raw, "__get__") and not isinstance(raw, (staticmethod, classmethod)):
+            return raw.__get__(proxy, cls)
+        return found
+
+    def _plain(self, proxy: _heapd.Proxy) -> Any:
+        return proxy._export(_make_plain)
+
+    def _deepcopy(self, proxy: _heapd.Proxy) -> Any:
+        plain = proxy._export(_make_plain)
+        return self._create(_KINDS[proxy._type], plain)
+
+    def _reduce(self, proxy: _heapd.Proxy) -> Any:
+        raise pickle.PicklingError("this proxy cannot be pickled")
+
+    # ---- modes
+
+    def pipeline(self) -> Pipeline:
+        """Requests of this thread in the block are sent without waiting; see Pipeline."""
+        return Pipeline(self)
+
+    def flush(self) -> None:
+        """Waits for writes that were not waited for (``batched``), and raises the first failure among them."""
+        self._finish()
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Who is connected."""
+        return self._sessions()
+
+    # ---- life
+
+    def shutdown(self) -> None:
+        """Ends the daemon; the heap is lost."""
+        if self._daemon:
+            self.close()
+            self._daemon.stop()
+        else:
+            self._shutdown_daemon()
+            self.close()
+
+    def __enter__(self) -> Heap:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if self._daemon:
+            self.shutdown()
+        else:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<heapd.Heap {self.address}{' closed' if self.closed else ''}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a connection cannot be pickled; pickle its address, or a proxy")
+
+
+_KINDS = {_proxies.LIST: "list", _proxies.TUPLE: "tuple", _proxies.DICT: "dict", _proxies.SET: "set",
+          14: "frozenset"}
+
+
+def _contents(values: Any) -> Any:
+    return values._values() if isinstance(values, _proxies.Container) else values
+
+
+def _make_plain(name: str, attributes: dict[str, Any]) -> Any:
+    cls = _by_name.get(name)
+    if cls is None:
+        return attributes
+    instance = cls.__new__(cls)
+    for key, value in attributes.items():
+        object.__setattr__(instance, key, value)
+    return instance
+
+
+class _Pickler(pickle.Pickler):
+    """Proxies of the same heap stay references."""
+
+    def __init__(self, heap: Heap, stream: io.BytesIO, references: list[_heapd.Proxy]) -> None:
+        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+        self._heap = heap
+        self._references = references
+
+    def persistent_id(self, value: Any) -> Any:
+        if not isinstance(value, _heapd.Proxy) or value._heap is not self._heap:
+            return None
+        self._references.append(value)
+        return len(self._references) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, references: Any) -> None:
+        super().__init__(stream)
+        self._references = references
+
+    def persistent_load(self, number: Any) -> Any:
+        return self._references[number]
+
+
+def connect(address: str | None = None, *, timeout: float = 5.0, name: str | None = None, pickles: bool = False,
+            batched: bool = False) -> Heap:
+    """Connects to a running daemon: at the address, $HEAPD_ADDRESS, or the default one."""
+    return Heap(address, timeout=timeout, name=name, pickles=pickles, batched=batched)
+
+
+def start(*, memory_limit: int | str | None = None, pickles: bool = False, batched: bool = False,
+          options: tuple[str, ...] = ()) -> Heap:
+    """Starts a daemon that belongs to this process and connects to it."""
+    daemon = Daemon(memory_limit, options)
+    return Heap(daemon.address, pickles=pickles, batched=batched, daemon=daemon)
+
+
+_Callback = Callable[[Any], Any]

@@ -1,0 +1,567 @@
+"""Proxies that act as Python's own containers.
+
+What is one request is a method of ``_heapd.Proxy``, in C, and is only given its name here. What takes several is written
+in Python. Reading a container gives plain Python containers of what it holds, in which nested containers are proxies.
+"""
+from __future__ import annotations
+
+import collections.abc
+import operator
+from typing import Any, Callable, Iterable, Iterator
+
+from . import _heapd
+from ._heapd import Proxy
+
+# The numbers of enum heapd_type.
+LIST, TUPLE, DICT, SET, CLASS, INSTANCE = 7, 8, 9, 10, 11, 12
+
+# How many elements an iterator fetches at a time.
+_CHUNK = 512
+
+
+def _plain(value: Any) -> Any:
+    """The other side of a comparison or an operation: a proxy's contents, anything else itself."""
+    return value._values() if isinstance(value, Container) else value
+
+
+class Container(Proxy):
+    """What all proxies have in common."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def _values(self) -> Any:
+        raise NotImplementedError
+
+    def __reduce__(self) -> Any:
+        return self._heap._reduce(self)
+
+    def plain(self) -> Any:
+        """A deep copy as plain Python objects; what is shared inside stays shared."""
+        return self._heap._plain(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._heap._deepcopy(self)
+
+    def __repr__(self) -> str:
+        return f"<heapd.{type(self).__name__} {self._safe_repr()}>"
+
+    def __str__(self) -> str:
+        return self._safe_repr()
+
+    def _safe_repr(self) -> str:
+        try:
+            return repr(self._heap._plain(self))
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            return f"({error})"
+
+    def same(self, other: Any) -> bool:
+        """Is it the same object in the heap?"""
+        return (isinstance(other, Proxy) and other._heap is self._heap
+                and self._inspect()["identity"] == other._inspect()["identity"])
+
+
+class Sequence(Container):
+    """What lists and tuples have in common."""
+
+    __slots__ = ()
+
+    def _values(self) -> list[Any]:
+        return self._read(0, len(self))
+
+    def _read(self, start: int, stop: int) -> list[Any]:
+        return _read_items(self, range(start, stop))
+
+    def _get_slice(self, index: slice) -> Any:
+        start, stop, step = index.indices(len(self))
+        if step == 1:
+            return self._read(start, max(start, stop))
+        return _read_items(self, range(start, stop, step))
+
+    def __iter__(self) -> Iterator[Any]:
+        position = 0
+        while True:
+            chunk = self._read(position, min(position + _CHUNK, len(self)))
+            if not chunk:
+                return
+            yield from chunk
+            position += len(chunk)
+
+    def __reversed__(self) -> Iterator[Any]:
+        for position in range(len(self) - 1, -1, -1):
+            try:
+                yield self[position]
+            except IndexError:
+                return
+
+    def index(self, value: Any, start: int = 0, stop: int = 2**63 - 1) -> int:
+        return self._values().index(_plain(value), start, stop)
+
+    def count(self, value: Any) -> int:
+        return self._values().count(_plain(value))
+
+
+def _read_items(proxy: Proxy, keys: Iterable[Any]) -> list[Any]:
+    heap = proxy._heap
+    if heap._in_pipeline:
+        raise RuntimeError("a pipeline cannot wait for the length of a container; read it outside")
+    values: list[Any] = []
+    with heap.pipeline():
+        results = [proxy[key] for key in keys]
+    for result in results:
+        try:
+            values.append(result.result())
+        except IndexError:
+            break  # it became shorter meanwhile
+    return values
+
+
+def _comparison(compare: Callable[[Any, Any], Any], kind: type) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, (kind, _PROXY_OF[kind])):
+            return NotImplemented
+        if compare in (operator.eq, operator.ne) and isinstance(other, Proxy) and len(self) != len(other):
+            return compare is operator.ne
+        return compare(self._values(), _plain(other))
+
+    method.__name__ = f"__{compare.__name__}__"
+    return method
+
+
+class List(Sequence):
+    """A list in the heap."""
+
+    __slots__ = ()
+
+    append = Proxy._append
+    clear = Proxy._clear
+    pop = Proxy._pop_last
+
+    def insert(self, index: int, value: Any, /) -> None:
+        self._insert(operator.index(index), value)
+
+    def extend(self, values: Iterable[Any], /) -> None:
+        self._extend(_plain(values))
+
+    def remove(self, value: Any, /) -> None:
+        del self[self.index(value)]
+
+    def reverse(self) -> None:
+        self[:] = self._values()[::-1]
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        self[:] = sorted(self._values(), key=key, reverse=reverse)
+
+    def copy(self) -> Any:
+        return self._heap.list(self._values())
+
+    __copy__ = copy
+
+    def _set_slice(self, index: slice, values: Any) -> None:
+        items = self._values()
+        items[index] = _plain(values)
+        self._replace(items)
+
+    def _del_slice(self, index: slice) -> None:
+        items = self._values()
+        del items[index]
+        self._replace(items)
+
+    def _replace(self, items: list[Any]) -> None:
+        self._clear()
+        self._extend(items)
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, (list, List)):
+            return NotImplemented
+        return self._values() + _plain(other)
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self._values() if isinstance(other, list) else NotImplemented
+
+    def __iadd__(self, other: Any) -> Any:
+        self.extend(other)
+        return self
+
+    def __mul__(self, count: Any) -> Any:
+        return self._values() * count
+
+    __rmul__ = __mul__
+
+    def __imul__(self, count: Any) -> Any:
+        items = self._values() * count
+        self._replace(items)
+        return self
+
+
+class Tuple(Sequence):
+    """A tuple in the heap."""
+
+    __slots__ = ()
+
+    def _values(self) -> Any:
+        return tuple(self._read(0, len(self)))
+
+    def _get_slice(self, index: slice) -> Any:
+        return tuple(super()._get_slice(index))
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self._heap._plain(self))
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, (tuple, Tuple)):
+            return NotImplemented
+        return self._values() + _plain(other)
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self._values() if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, count: Any) -> Any:
+        return self._values() * count
+
+    __rmul__ = __mul__
+
+
+class Dict(Container):
+    """A dict in the heap."""
+
+    __slots__ = ()
+
+    get = Proxy._get
+    pop = Proxy._pop_key
+    clear = Proxy._clear
+
+    def _keys(self) -> list[Any]:
+        return list(self._heap._plain(self))
+
+    def _values(self) -> dict[Any, Any]:
+        keys = self._keys()
+        return dict(zip(keys, _read_items(self, keys)))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._keys())
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(self._keys())
+
+    def keys(self) -> Any:
+        return Keys(self)
+
+    def values(self) -> Any:
+        return Values(self)
+
+    def items(self) -> Any:
+        return Items(self)
+
+    def update(self, *args: Any, **named: Any) -> None:
+        if len(args) > 1:
+            raise TypeError(f"update expected at most 1 argument, got {len(args)}")
+        for mapping in args:
+            self._update(_plain(mapping))
+        if named:
+            self._update(named)
+
+    def setdefault(self, key: Any, default: Any = None, /) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            self[key] = default
+            return self[key]
+
+    def popitem(self) -> tuple[Any, Any]:
+        for key in reversed(self._keys()):
+            try:
+                return key, self.pop(key)
+            except KeyError:
+                continue
+        raise KeyError("popitem(): dictionary is empty")
+
+    def copy(self) -> Any:
+        return self._heap.dict(self._values())
+
+    __copy__ = copy
+
+    def increase(self, key: Any, delta: Any = 1) -> Any:
+        """Adds to the number of a key, atomically, and gives the new number."""
+        return self._increase_item(key, delta)
+
+    def __or__(self, other: Any) -> Any:
+        return self._values() | _plain(other) if isinstance(other, (dict, Dict)) else NotImplemented
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self._values() if isinstance(other, dict) else NotImplemented
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    @classmethod
+    def fromkeys(cls, keys: Iterable[Any], value: Any = None) -> Any:
+        raise TypeError("a heap's dict is made by heap.dict(dict.fromkeys(...))")
+
+
+class Keys(collections.abc.KeysView[Any]):
+    """The keys of a dict in the heap, as they are now."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"dict_keys({list(self)!r})"
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._mapping
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._mapping)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(self._mapping)  # type: ignore[call-overload, no-any-return]
+
+
+class Values(collections.abc.ValuesView[Any]):
+    """The values of a dict in the heap, as they are now."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"dict_values({list(self)!r})"
+
+    def __contains__(self, value: object) -> bool:
+        return value in list(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._mapping._values().values())
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(list(self))
+
+
+class Items(collections.abc.ItemsView[Any, Any]):
+    """The items of a dict in the heap, as they are now."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"dict_items({list(self)!r})"
+
+    def __contains__(self, item: object) -> bool:
+        if not isinstance(item, tuple) or len(item) != 2:
+            return False
+        try:
+            return bool(self._mapping[item[0]] == item[1])
+        except KeyError:
+            return False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._mapping._values().items())
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(list(self))
+
+
+class _SetOperations(Container):
+    """What sets and frozensets have in common."""
+
+    __slots__ = ()
+
+    def _values(self) -> Any:
+        return set(self._heap._plain(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values())
+
+    def isdisjoint(self, other: Iterable[Any]) -> bool:
+        return bool(self._values().isdisjoint(_plain(other)))
+
+    def issubset(self, other: Iterable[Any]) -> bool:
+        return bool(self._values().issubset(_plain(other)))
+
+    def issuperset(self, other: Iterable[Any]) -> bool:
+        return bool(self._values().issuperset(_plain(other)))
+
+    def union(self, *others: Iterable[Any]) -> Any:
+        return self._values().union(*map(_plain, others))
+
+    def intersection(self, *others: Iterable[Any]) -> Any:
+        return self._values().intersection(*map(_plain, others))
+
+    def difference(self, *others: Iterable[Any]) -> Any:
+        return self._values().difference(*map(_plain, others))
+
+    def symmetric_difference(self, other: Iterable[Any]) -> Any:
+        return self._values().symmetric_difference(_plain(other))
+
+    def copy(self) -> Any:
+        return self._heap.set(self._values())
+
+    __copy__ = copy
+
+
+def _set_operator(name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
+    operate = getattr(operator, name)
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset, _SetOperations, collections.abc.Set)):
+            return NotImplemented
+        if isinstance(other, collections.abc.Set) and not isinstance(other, (set, frozenset)):
+            other = set(other)
+        return operate(_plain(other), self._values()) if reflected else operate(self._values(), _plain(other))
+
+    method.__name__ = f"__{'r' if reflected else ''}{name.strip('_')}__"
+    return method
+
+
+for _name in ("and_", "or_", "sub", "xor", "le", "lt", "ge", "gt", "eq", "ne"):
+    setattr(_SetOperations, f"__{_name.strip('_')}__", _set_operator(_name))
+for _name in ("and_", "or_", "sub", "xor"):
+    setattr(_SetOperations, f"__r{_name.strip('_')}__", _set_operator(_name, True))
+
+
+class Set(_SetOperations):
+    """A set in the heap."""
+
+    __slots__ = ()
+
+    add = Proxy._add
+    discard = Proxy._discard
+    remove = Proxy._discard_known
+    clear = Proxy._clear
+
+    def pop(self) -> Any:
+        try:
+            return self._pop_last()
+        except (IndexError, KeyError):
+            raise KeyError("pop from an empty set") from None
+
+    def update(self, *others: Iterable[Any]) -> None:
+        for other in others:
+            self._extend(_plain(other))
+
+    def _replace(self, items: Any) -> None:
+        self._clear()
+        self._extend(items)
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        self._replace(self.intersection(*others))
+
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        for other in others:
+            for item in list(_plain(other)):
+                self.discard(item)
+
+    def symmetric_difference_update(self, other: Iterable[Any]) -> None:
+        self._replace(self.symmetric_difference(other))
+
+    def __ior__(self, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset, _SetOperations)):
+            return NotImplemented
+        self.update(other)
+        return self
+
+    def __iand__(self, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset, _SetOperations)):
+            return NotImplemented
+        self.intersection_update(other)
+        return self
+
+    def __isub__(self, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset, _SetOperations)):
+            return NotImplemented
+        self.difference_update(other)
+        return self
+
+    def __ixor__(self, other: Any) -> Any:
+        if not isinstance(other, (set, frozenset, _SetOperations)):
+            return NotImplemented
+        self.symmetric_difference_update(other)
+        return self
+
+
+class Frozenset(_SetOperations):
+    """A frozenset in the heap."""
+
+    __slots__ = ()
+
+    def _values(self) -> Any:
+        return frozenset(self._heap._plain(self))
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self._values())
+
+
+_PROXY_OF: dict[type, type] = {list: List, tuple: Tuple, dict: Dict}
+
+for _kind, _proxy in _PROXY_OF.items():
+    for _compare in (operator.eq, operator.ne):
+        setattr(_proxy, f"__{_compare.__name__}__", _comparison(_compare, _kind))
+    if _kind is not dict:
+        for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
+            setattr(_proxy, f"__{_compare.__name__}__", _comparison(_compare, _kind))
+
+
+class Object(Proxy):
+    """An instance in the heap: its attributes are shared. Methods are those of the class that was registered for it."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self._get_attribute(name)
+        except AttributeError:
+            found = self._heap._class_attribute(self, name)
+            if found is None:
+                raise AttributeError(f"the object has no attribute {name!r}") from None
+            return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._set_attribute(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._del_attribute(name)
+
+    def __reduce__(self) -> Any:
+        return self._heap._reduce(self)
+
+    def plain(self) -> Any:
+        """A copy as an instance of the class that is registered for it."""
+        return self._heap._plain(self)
+
+    def increase(self, name: str, delta: Any = 1) -> Any:
+        """Adds to the number in an attribute, atomically, and gives the new number."""
+        return self._increase_attribute(name, delta)
+
+    def __repr__(self) -> str:
+        return f"<heapd.Object of {self._inspect()['class_name'] or 'no class'}>"
+
+    def __eq__(self, other: Any) -> Any:
+        if self is other:
+            return True
+        if not isinstance(other, Object):
+            return NotImplemented
+        return other._heap is self._heap and self._inspect()["identity"] == other._inspect()["identity"]
+
+    def __hash__(self) -> int:
+        return hash(self._inspect()["identity"])
+
+
+class Class(Proxy):
+    """A class in the heap: the layout of instances."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        return self._heap._reduce(self)
+
+
+collections.abc.MutableSequence.register(List)
+collections.abc.Sequence.register(Tuple)
+collections.abc.MutableMapping.register(Dict)
+collections.abc.MutableSet.register(Set)
+collections.abc.Set.register(Frozenset)
+
+TYPES: dict[int, type[Proxy]] = {LIST: List, TUPLE: Tuple, DICT: Dict, SET: Set, CLASS: Class, INSTANCE: Object,
+                                 14: Frozenset}
+__all__ = ["Container", "Sequence", "List", "Tuple", "Dict", "Set", "Frozenset", "Object", "Class", "Keys", "Values",
+           "Items", "TYPES", "_heapd"]

@@ -1,0 +1,120 @@
+/*
+ * What the files of the extension share.
+ *
+ * A Connection is a libheapd connection and what its objects become in Python; a Proxy is one handle of it. Every
+ * operation has the same three steps: encode the arguments (convert.c), begin the request, and answer (answer.c):
+ * wait without the GIL, or, in a pipeline, give a Result at once. So each operation works in all modes.
+ */
+#ifndef HEAPD_PYTHON_PRIVATE_H
+#define HEAPD_PYTHON_PRIVATE_H
+
+#define Py_LIMITED_API 0x030b0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <heapd/heapd.h>
+#include <stdbool.h>
+
+#define HP_TYPES 32
+
+struct hp_connection {
+    PyObject_HEAD struct heapd_connection *connection; /* own; NULL: closed */
+    struct heapd_connection *clone;                    /* own: between the two halves of a fork */
+    PyObject *types[HP_TYPES]; /* own: the class of proxies to objects of a type; NULL: wrap is asked */
+    PyObject *wrap;            /* own: callable(proxy) -> what the program gets */
+    PyObject *encode;          /* own: callable(connection, object) -> what can be encoded, or raises */
+    PyObject *dict;            /* own: attributes of subclasses */
+    PyObject *weak;
+    PyObject *results;             /* own: list of Results of the pipeline; NULL: none is open */
+    unsigned long pipeline_thread; /* whose pipeline it is */
+    unsigned users;                /* threads that wait without the GIL */
+    bool close_wanted;             /* the last of them closes */
+    bool copies;                   /* plain containers inside others are values, as multiprocessing has it */
+    bool batched;                  /* writes are not waited for */
+    bool unreported;               /* a write was not waited for since the last finish */
+};
+
+struct hp_proxy {
+    PyObject_HEAD struct hp_connection *owner; /* own */
+    heapd_handle handle;                       /* own: one reference */
+    PyObject *weak;
+    int type; /* enum heapd_type */
+};
+
+/* How an answer becomes a Python object. */
+enum hp_form {
+    HP_VALUE,    /* the value */
+    HP_NOTHING,  /* None */
+    HP_PRESENCE, /* None, or KeyError if the answer is false */
+    HP_DEFAULT,  /* the value, or `extra` after KeyError */
+};
+
+extern PyTypeObject *hp_connection_type;
+extern PyTypeObject *hp_proxy_type;
+extern PyTypeObject *hp_result_type;
+/* callable(code, message, request, failed_request) -> exception; set by the Python side. */
+extern PyObject *hp_make_error;
+
+int hp_connection_ready(PyObject *module);
+int hp_proxy_ready(PyObject *module);
+int hp_result_ready(PyObject *module);
+
+/* ---- connection.c */
+
+/* The library's connection; NULL with an exception: closed. */
+struct heapd_connection *hp_open(struct hp_connection *owner);
+/* Around every wait without the GIL, so that close does not pull the connection away. */
+void hp_enter(struct hp_connection *owner);
+void hp_leave(struct hp_connection *owner);
+/* Is this thread in the connection's pipeline? */
+bool hp_in_pipeline(const struct hp_connection *owner);
+
+/* ---- convert.c */
+
+/* A value to be sent, and what it borrows from. */
+struct hp_value {
+    struct heapd_value value;
+    struct heapd_literal *literal; /* own */
+    PyObject *held;                /* own */
+};
+
+int hp_encode(struct hp_connection *owner, PyObject *object, struct hp_value *out);
+void hp_value_done(struct hp_value *value);
+/* A str argument as bytes, lent until the object dies. */
+int hp_name(PyObject *object, struct heapd_bytes *out);
+/*
+ * The contents of an iterable, or of a mapping or pairs if `pairs`, as the top-level nodes of a literal, or inside one
+ * container of open_type.
+ */
+int hp_encode_contents(struct hp_connection *owner, PyObject *iterable, bool pairs, int open_type,
+                       struct hp_value *out);
+/* Steals the memory of the value and the handle that it may be. */
+PyObject *hp_decode(struct hp_connection *owner, struct heapd_value *value);
+/* A proxy, or what the program gets in its place. Steals the handle. */
+PyObject *hp_wrap(struct hp_connection *owner, heapd_handle handle, int type);
+/* A proxy of the class for its type, or a bare one. Steals the handle. */
+PyObject *hp_proxy_new(struct hp_connection *owner, heapd_handle handle, int type);
+/* All that an object reaches, as plain Python objects. */
+PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *instance);
+PyObject *hp_big_int(const struct heapd_bytes *bytes);
+
+/* ---- answer.c */
+
+/* Where a begin function is to put the ticket; NULL: nobody waits for this write. */
+heapd_ticket *hp_ticket(struct hp_connection *owner, bool is_write, heapd_ticket *storage);
+/*
+ * What the program gets for a request that was begun with `code`. `key` is for KeyError, `extra` as the form says;
+ * both borrow, may be NULL. ticket 0: none was asked for.
+ */
+PyObject *hp_answer(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
+                    enum hp_form form, PyObject *key, PyObject *extra);
+/* Waits without the GIL; signals are looked at. 0, or -1 with an exception. */
+int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key);
+/* Sets the exception for an error. Gives NULL. */
+PyObject *hp_raise(const struct heapd_error *error, PyObject *key);
+PyObject *hp_raise_code(int code);
+/* The Python object of an answered request. Steals the result. */
+PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *result, enum hp_form form, PyObject *key);
+/* Waits for all that was begun and raises the first failure. */
+int hp_finish(struct hp_connection *owner);
+
+#endif
