@@ -45,7 +45,7 @@ static int grow(struct hd_buffer *buffer, size_t needed_bytes)
     return 0;
 }
 
-int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out)
+int hd_buffer_make_room(struct hd_buffer *buffer, size_t bytes, uint8_t **out)
 {
     size_t readable = hd_buffer_readable(buffer);
     if (bytes > buffer->limit_bytes - readable)
@@ -65,12 +65,6 @@ int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out)
     }
     *out = buffer->data ? buffer->data + buffer->end : NULL;
     return 0;
-}
-
-void hd_buffer_commit(struct hd_buffer *buffer, size_t bytes)
-{
-    assert(bytes <= buffer->capacity_bytes - buffer->end);
-    buffer->end += bytes;
 }
 
 int hd_buffer_append(struct hd_buffer *buffer, const void *bytes, size_t count)

@@ -12,6 +12,7 @@
 #ifndef HEAPD_COMMON_BUFFER_H
 #define HEAPD_COMMON_BUFFER_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,9 +49,22 @@ static inline uint8_t *hd_buffer_head(const struct hd_buffer *buffer)
  * go (lend until the next call), or fails with HD_ETOO_LARGE (the limit) or
  * HD_ENOMEM; the contents are unchanged then.
  */
-int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out) HD_MUST_USE;
+static inline int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out) HD_MUST_USE;
+/* The same where it takes moving or growing. */
+int hd_buffer_make_room(struct hd_buffer *buffer, size_t bytes, uint8_t **out) HD_MUST_USE;
+static inline int hd_buffer_reserve(struct hd_buffer *buffer, size_t bytes, uint8_t **out)
+{
+    if (bytes > buffer->capacity_bytes - buffer->end || !buffer->data)
+        return hd_buffer_make_room(buffer, bytes, out);
+    *out = buffer->data + buffer->end;
+    return 0;
+}
 /* Declares `bytes` of a reservation to be written. */
-void hd_buffer_commit(struct hd_buffer *buffer, size_t bytes);
+static inline void hd_buffer_commit(struct hd_buffer *buffer, size_t bytes)
+{
+    assert(bytes <= buffer->capacity_bytes - buffer->end);
+    buffer->end += bytes;
+}
 /* reserve, copy, commit. */
 int hd_buffer_append(struct hd_buffer *buffer, const void *bytes, size_t count) HD_MUST_USE;
 /* Drops `bytes` from the read end. */

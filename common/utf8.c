@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/load.h"
+
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 #define LOW_BITS UINT64_C(0x0101010101010101)
 
@@ -57,8 +59,19 @@ static inline size_t sequence_bytes(const uint8_t *bytes, size_t count)
     return count >= 4 && is_continuation(bytes[3]) ? 4 : 0;
 }
 
+static inline bool is_ascii(const uint8_t *bytes, size_t count)
+{
+    if (count < 8)
+        return !(hd_load_short(bytes, count) & HIGH_BITS);
+    /* The last word may overlap the one before it. */
+    size_t skipped = skip_ascii(bytes, count);
+    return count - skipped < 8 && !(load(bytes + count - 8) & HIGH_BITS);
+}
+
 bool hd_utf8_valid(const uint8_t *bytes, size_t count)
 {
+    if (is_ascii(bytes, count))
+        return true;
     size_t at = 0;
     while (at < count) {
         if (bytes[at] < 0x80) {

@@ -25,6 +25,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/load.h"
+
 typedef uint64_t hd_value;
 
 enum hd_tag {
@@ -134,9 +136,7 @@ static inline double hd_value_to_double(hd_value value)
 /* Up to 7 bytes, as str or bytes. */
 static inline hd_value hd_value_short(enum hd_tag tag, const void *bytes, size_t count)
 {
-    uint64_t word = 0;
-    if (count) /* an empty one may come without an address */
-        memcpy(&word, bytes, count);
+    uint64_t word = hd_load_short(bytes, count);
     return word << 8 | (uint64_t)count << 3 | (uint64_t)tag;
 }
 

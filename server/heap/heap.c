@@ -10,8 +10,6 @@
 #define SETTLE_MAX_UNITS 4096
 /* A unit's worth of unmapping. */
 #define RELEASE_BYTES_PER_UNIT 256
-/* Fragmentation is looked at again when so many objects were freed. */
-#define COMPACT_CHECK_COUNT 65536
 /* Compaction begins by itself above this, when less than half of the arenas is live. */
 #define COMPACT_MIN_BYTES ((uint64_t)32 << 20)
 
@@ -172,7 +170,7 @@ static bool is_fragmented(const struct hd_heap *heap)
 
 static bool is_compaction_due(const struct hd_heap *heap)
 {
-    return heap->gc.freed_count - heap->compact_checked_at >= COMPACT_CHECK_COUNT && heap->gc.dead_count == 0;
+    return heap->gc.freed_count - heap->compact_checked_at >= HD_COMPACT_CHECK_COUNT && heap->gc.dead_count == 0;
 }
 
 /* Freeing leaves holes. When the dead are gone and more than half is holes, move together what is left. */

@@ -110,6 +110,24 @@ void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_objec
  * slice of what is waiting. True if something is left for hd_heap_step.
  */
 bool hd_heap_settle(struct hd_heap *heap);
+/*
+ * Has hd_heap_settle nothing to do at all? Most requests leave the heap so; then
+ * hd_heap_settled takes the place of the call.
+ */
+/* Fragmentation is looked at again when so many objects were freed. */
+#define HD_COMPACT_CHECK_COUNT 65536u
+static inline bool hd_heap_is_calm(const struct hd_heap *heap)
+{
+    const struct hd_gc *gc = &heap->gc;
+    return gc->phase == HD_PHASE_IDLE && !gc->dead_count && gc->compaction.phase == HD_COMPACT_IDLE &&
+           (gc->counts[0] <= gc->thresholds[0] || !gc->thresholds[0] || !gc->enabled) &&
+           gc->freed_count - heap->compact_checked_at < HD_COMPACT_CHECK_COUNT && !hd_alloc_has_retired(heap->alloc);
+}
+static inline void hd_heap_settled(struct hd_heap *heap)
+{
+    heap->settled_created_count = heap->gc.created_count;
+    heap->settle_debt = 0;
+}
 /* Will hd_heap_settle begin a collection or a compaction? For those who measure; a few comparisons. */
 bool hd_heap_is_due(const struct hd_heap *heap);
 /* Goes on with freeing and collecting for about `units`. True if something is left. */

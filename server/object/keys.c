@@ -48,9 +48,7 @@ uint64_t hd_siphash13(const uint64_t key[2], const void *bytes, size_t size)
         SIP_ROUND(v0, v1, v2, v3);
         v0 ^= word;
     }
-    uint64_t tail = 0;
-    memcpy(&tail, at, size);
-    last |= tail;
+    last |= hd_load_short(at, size);
     v3 ^= last;
     SIP_ROUND(v0, v1, v2, v3);
     v0 ^= last;

@@ -12,6 +12,7 @@ void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, ui
     call->heap = connection->server->heap;
     call->objects = &connection->server->heap->objects;
     call->operation = NULL;
+    call->ahead = NULL;
     call->request_id = request_id;
     call->method = method;
     call->into = 0;
@@ -75,6 +76,8 @@ static int decode(struct hd_call *call, const struct hd_frame *frame, const uint
 
 static int run_once(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
+    if (call->ahead && call->ahead->hot.request)
+        return call->operation->run(call, call->ahead->hot.request);
     ProtobufCMessage *message = NULL;
     int error = decode(call, frame, body, &message);
     return error ? error : call->operation->run(call, message);
@@ -88,8 +91,10 @@ static int run_again(struct hd_call *call, const struct hd_frame *frame, const u
     server->counts.retries_count++;
     hd_rpc_arena_reset(&server->arena);
     if (hd_policy_relieve(server)) {
+        const struct hd_ahead_frame *ahead = call->ahead;
         hd_call_init(call, call->connection, call->method, call->request_id);
         call->operation = hd_operation_find(call->method);
+        call->ahead = ahead;
         result = run_once(call, frame, body);
     }
     /* The search may have cost a collection: after one in vain, as many requests go by as share its cost. */
@@ -124,7 +129,8 @@ static void run_cancel(struct hd_rpc_connection *connection, const struct hd_fra
         hd_unfinished_cancel(unfinished);
 }
 
-void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body)
+void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
+                 const struct hd_ahead_frame *ahead)
 {
     struct hd_rpc_server *server = connection->server;
     if (frame->flags & HD_FRAME_CANCEL && connection->greeted) {
@@ -134,6 +140,7 @@ void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     struct hd_call call;
     hd_call_init(&call, connection, frame->method, frame->request_id);
     call.operation = hd_operation_find(frame->method);
+    call.ahead = ahead;
     server->counts.requests_count++;
     connection->request_count++;
     if (call.operation)

@@ -211,12 +211,26 @@ static void settle(struct hd_rpc_server *server)
 {
     struct hd_heap *heap = server->heap;
     struct hd_slice_watch watch;
+    if (hd_heap_is_calm(heap)) {
+        hd_heap_settled(heap);
+        server->heap_behind = false;
+        return;
+    }
     bool is_long = (server->heap_behind && hd_heap_has_work(heap)) || hd_heap_is_due(heap);
     if (is_long)
         hd_slice_begin(server, &watch);
     server->heap_behind = hd_heap_settle(heap);
     if (is_long)
         hd_slice_end(server, &watch);
+}
+
+/* The next of those that were read ahead, of which there may be none. */
+static const struct hd_ahead_frame *next_ahead(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
+{
+    struct hd_ahead *ahead = &connection->server->ahead;
+    if (ahead->next == ahead->count)
+        hd_ahead_look(connection, bytes, count);
+    return ahead->next < ahead->count ? &ahead->frames[ahead->next++] : NULL;
 }
 
 size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
@@ -230,13 +244,21 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
         /* Short requests may be about long lists and keys. */
         if (units + (server->heap->objects.work_units - work_before) >= HD_TURN_UNITS)
             break;
-        if (!next_frame(connection, bytes + taken, count - taken, &frame))
+        const struct hd_ahead_frame *ahead = NULL;
+        if (!connection->held)
+            ahead = next_ahead(connection, bytes + taken, count - taken);
+        if (ahead && !hd_connection_has_room(connection))
             break;
-        hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES);
+        if (ahead)
+            frame = ahead->frame;
+        else if (!next_frame(connection, bytes + taken, count - taken, &frame))
+            break;
+        hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES, ahead);
         taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
         units += 8 + frame.body_bytes / 8;
         settle(server);
     }
+    server->ahead.count = server->ahead.next = 0;
     /* Nothing that follows the end is looked at. */
     if (connection->over)
         taken = count;

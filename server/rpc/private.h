@@ -9,7 +9,9 @@
 
 #include "common/buffer.h"
 #include "common/frame.h"
+#include "object/prefetch.h"
 #include "rpc/arena.h"
+#include "rpc/hot.h"
 #include "rpc/rpc.h"
 #include "session/session.h"
 
@@ -172,12 +174,34 @@ uint64_t hd_slice_quantile_ns(const struct hd_slice_times *times, unsigned permi
 /* For Stats (memory.c). */
 void hd_slice_stats(const struct hd_rpc_server *server, hd_stat_visit visit, void *context);
 
+/* ---- the frames that come next (ahead.c) ---------------------------------- */
+
+/* So many are read before the first of them runs: enough for their waits for memory to overlap. */
+#define HD_AHEAD_MAX 32
+
+struct hd_ahead_frame {
+    struct hd_frame frame;
+    struct hd_hot hot; /* hot.request is NULL: protobuf-c reads it when its turn comes */
+    struct hd_prefetch prefetch;
+};
+
+/* Frames of one connection that lie whole in its input, from `next` on. Holds within one hd_rpc_receive. */
+struct hd_ahead {
+    unsigned count;
+    unsigned next;
+    struct hd_ahead_frame frames[HD_AHEAD_MAX];
+};
+
+/* Reads what lies at the front of `bytes`, and asks for the memory that it will need. May find none. */
+void hd_ahead_look(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
+
 struct hd_rpc_server {
     struct hd_heap *heap;   /* borrow */
     const struct hd_os *os; /* borrow */
     struct hd_rpc_config config;
     const struct hd_allocator *allocator; /* borrow: the heap's account */
     struct hd_rpc_arena arena;            /* of the request that runs */
+    struct hd_ahead ahead;
     struct hd_rpc_connection *connections;
     struct hd_rpc_connection *closing; /* sessions that end, oldest first */
     struct hd_rpc_connection *closing_last;
@@ -224,6 +248,7 @@ struct hd_call {
     struct hd_heap *heap;
     struct hd_objects *objects;
     const struct hd_operation *operation;
+    const struct hd_ahead_frame *ahead; /* NULL: not one that was read ahead */
     uint64_t request_id;
     uint16_t method;
     /* The slots that results go to: on failure they are marked. */
@@ -235,8 +260,9 @@ struct hd_call {
 };
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id);
-/* Runs the request of one whole frame, up to its reply. There is room for a small reply. */
-void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body);
+/* Runs the request of one whole frame, up to its reply. There is room for a small reply. `ahead` may be NULL. */
+void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
+                 const struct hd_ahead_frame *ahead);
 /* Marks the result slots and says so. There is room for a small reply. */
 void hd_call_refuse(struct hd_call *call, int error);
 

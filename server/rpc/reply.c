@@ -3,6 +3,7 @@
 #include <heapd/v1/value.pb-c.h>
 #include <string.h>
 
+#include "rpc/pack.h"
 #include "rpc/private.h"
 
 static struct hd_buffer *output_of(struct hd_call *call)
@@ -84,18 +85,16 @@ int hd_reply_message(struct hd_call *call, const ProtobufCMessage *message, uint
 
 void hd_reply_bool(struct hd_call *call, bool boolean)
 {
-    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
-    body.kind_case = HEAPD__V1__VALUE__KIND_BOOLEAN;
-    body.boolean = boolean;
-    reply_small(call, &body.base, 0);
+    uint8_t *body = begin_small(call);
+    if (body)
+        hd_reply_end(call, (size_t)(hd_pack_bool(body, boolean) - body), 0);
 }
 
 void hd_reply_count(struct hd_call *call, uint64_t count)
 {
-    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
-    body.kind_case = HEAPD__V1__VALUE__KIND_INTEGER;
-    body.integer = (int64_t)count;
-    reply_small(call, &body.base, 0);
+    uint8_t *body = begin_small(call);
+    if (body)
+        hd_reply_end(call, (size_t)(hd_pack_int(body, (int64_t)count) - body), 0);
 }
 
 /* How many bytes of the value would travel; false: it does not travel plain. */
@@ -126,12 +125,9 @@ static bool is_small(size_t bytes)
     return bytes < HD_SMALL_REPLY_BYTES / 4;
 }
 
-/* An int's bytes are written at the end of the room and packed from there. */
-static size_t room_for(const struct hd_objects *objects, hd_value value, size_t bytes)
+static size_t room_for(size_t bytes)
 {
-    if (is_small(bytes))
-        return HD_SMALL_REPLY_BYTES;
-    return HD_SMALL_REPLY_BYTES + bytes + (hd_kind_of(objects, value) == HD_IS_INT ? bytes : 0);
+    return is_small(bytes) ? HD_SMALL_REPLY_BYTES : HD_SMALL_REPLY_BYTES + bytes;
 }
 
 int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
@@ -148,64 +144,44 @@ int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object)
     if (is_small(bytes))
         return 0;
     uint8_t *body;
-    return hd_reply_begin(call, room_for(call->objects, value, bytes), &body);
+    return hd_reply_begin(call, room_for(bytes), &body);
 }
 
-/* An int of any size; `to` is memory for its bytes. */
-static void set_integer(const struct hd_objects *objects, hd_value value, Heapd__V1__Value *body, uint8_t *to)
+/* A value that travels plain, as the body of a reply; `bytes` is what plain_size told. Returns its end. */
+static uint8_t *pack_plain(const struct hd_objects *objects, const hd_value *value, size_t bytes, uint8_t *to)
 {
     int64_t integer;
-    if (hd_int_to_int64(objects, value, &integer)) {
-        body->kind_case = HEAPD__V1__VALUE__KIND_INTEGER;
-        body->integer = integer;
-        return;
-    }
-    body->kind_case = HEAPD__V1__VALUE__KIND_BIG_INTEGER;
-    body->big_integer.len = hd_int_size(objects, value);
-    body->big_integer.data = to;
-    hd_int_write(objects, value, to);
-}
-
-/* `spare` is memory for an int's bytes. */
-static void set_plain(const struct hd_objects *objects, const hd_value *value, Heapd__V1__Value *body, uint8_t *spare)
-{
-    ProtobufCBinaryData bytes;
     switch (hd_kind_of(objects, *value)) {
     case HD_IS_NONE:
-        body->kind_case = HEAPD__V1__VALUE__KIND_NONE;
-        body->none = true;
-        return;
+        return hd_pack_none(to);
     case HD_IS_BOOL:
-        body->kind_case = HEAPD__V1__VALUE__KIND_BOOLEAN;
-        body->boolean = *value == HD_TRUE;
-        return;
+        return hd_pack_bool(to, *value == HD_TRUE);
     case HD_IS_FLOAT:
-        body->kind_case = HEAPD__V1__VALUE__KIND_REAL;
-        body->real = hd_float_get(objects, *value);
-        return;
+        return hd_pack_real(to, hd_float_get(objects, *value));
     case HD_IS_INT:
-        set_integer(objects, *value, body, spare);
-        return;
+        if (hd_int_to_int64(objects, *value, &integer))
+            return hd_pack_int(to, integer);
+        to = hd_pack_bytes_head(to, HEAPD__V1__VALUE__KIND_BIG_INTEGER, bytes);
+        hd_int_write(objects, *value, to);
+        return to + bytes;
+    case HD_IS_STR:
+        to = hd_pack_bytes_head(to, HEAPD__V1__VALUE__KIND_STR, bytes);
+        break;
     default:
-        bytes.data = (uint8_t *)(uintptr_t)hd_bytes_view(objects, value, &bytes.len); /* read only */
-        if (hd_kind_of(objects, *value) == HD_IS_STR) {
-            body->kind_case = HEAPD__V1__VALUE__KIND_STR;
-            body->str = bytes;
-        } else {
-            body->kind_case = HEAPD__V1__VALUE__KIND_BYTES;
-            body->bytes = bytes;
-        }
+        to = hd_pack_bytes_head(to, HEAPD__V1__VALUE__KIND_BYTES, bytes);
+        break;
     }
+    memcpy(to, hd_bytes_view(objects, value, &bytes), bytes);
+    return to + bytes;
 }
 
 static void reply_handle(struct hd_call *call, hd_value value)
 {
-    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
-    body.kind_case = HEAPD__V1__VALUE__KIND_HANDLE;
-    body.handle = call->into;
-    body.type = (Heapd__V1__Type)hd_kind_of(call->objects, value);
+    uint8_t *body = begin_small(call);
+    uint32_t type = (uint32_t)hd_kind_of(call->objects, value);
     hd_session_fill(call->session, call->into, value);
-    reply_small(call, &body.base, 0);
+    if (body)
+        hd_reply_end(call, (size_t)(hd_pack_handle(body, call->into, type) - body), 0);
 }
 
 void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
@@ -215,15 +191,11 @@ void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
         reply_handle(call, value);
         return;
     }
-    Heapd__V1__Value body = HEAPD__V1__VALUE__INIT;
     uint8_t *to;
-    size_t room = room_for(call->objects, value, bytes);
-    int error = hd_reply_begin(call, room, &to);
+    int error = hd_reply_begin(call, room_for(bytes), &to);
     assert(!error); /* prepared */
-    if (!error) {
-        set_plain(call->objects, &value, &body, to + room - bytes);
-        hd_reply_end(call, protobuf_c_message_pack(&body.base, to), 0);
-    }
+    if (!error)
+        hd_reply_end(call, (size_t)(pack_plain(call->objects, &value, bytes, to) - to), 0);
     hd_gc_release(&call->heap->gc, value);
 }
 

@@ -6,6 +6,11 @@
 
 int hd_call_object(struct hd_call *call, hd_handle handle, hd_value *out)
 {
+    hd_value value = hd_session_peek(call->session, handle);
+    if (value != HD_ABSENT) {
+        *out = value;
+        return 0;
+    }
     int error = hd_session_get(call->session, handle, out, &call->failed_request);
     return error ? hd_fail_handle(call, error, handle) : 0;
 }
@@ -157,6 +162,16 @@ int hd_call_attribute(struct hd_call *call, const ProtobufCBinaryData *name, str
     return 0;
 }
 
+/* The hash of a key that was read ahead was computed then. */
+static void take_hash(const struct hd_call *call, const Heapd__V1__Value *value, struct hd_key *key)
+{
+    const struct hd_ahead_frame *ahead = call->ahead;
+    if (!ahead || value != ahead->hot.key || !ahead->prefetch.key.hashed)
+        return;
+    key->hash = ahead->prefetch.key.hash;
+    key->hashed = true;
+}
+
 /* The bytes of a str or bytes are looked for as they lie in the message; no object is made. */
 int hd_call_key(struct hd_call *call, const Heapd__V1__Value *value, struct hd_call_key *out)
 {
@@ -165,10 +180,12 @@ int hd_call_key(struct hd_call *call, const Heapd__V1__Value *value, struct hd_c
         if (!hd_utf8_valid(value->str.data, value->str.len))
             return hd_fail(call, HD_EUTF8, "the key");
         out->key = hd_key_of_bytes(HD_TAG_STR, value->str.data, value->str.len);
+        take_hash(call, value, &out->key);
         return 0;
     }
     if (value && value->kind_case == HEAPD__V1__VALUE__KIND_BYTES) {
         out->key = hd_key_of_bytes(HD_TAG_BYTES, value->bytes.data, value->bytes.len);
+        take_hash(call, value, &out->key);
         return 0;
     }
     int error = hd_call_value(call, value, "key", &out->owned);

@@ -76,6 +76,17 @@ void hd_session_fini(struct hd_session *session);
 int hd_session_get(const struct hd_session *session, hd_handle handle, hd_value *out,
                    uint64_t *failed_request) HD_MUST_USE;
 
+/* The same without the reason why not: HD_ABSENT. */
+static inline hd_value hd_session_peek(const struct hd_session *session, hd_handle handle)
+{
+    uint32_t number = hd_handle_slot(handle);
+    if (number >= session->capacity)
+        return HD_ABSENT;
+    const struct hd_slot *slot = &session->slots[number];
+    bool filled = slot->state == HD_SLOT_FILLED && slot->generation == hd_handle_generation(handle);
+    return filled ? slot->word : HD_ABSENT;
+}
+
 /*
  * Checks that a slot can take a result, and makes the memory for it, so that
  * hd_session_fill cannot fail afterwards. HD_ESLOT_OCCUPIED, HD_ESLOT_PENDING,

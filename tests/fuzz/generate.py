@@ -174,8 +174,40 @@ def message_seeds():
     yield "tag-only", b"\x0a"
 
 
+# hot: a byte for the method, then its body.
+
+
+def hot_seeds():
+    handle = tagged(1, 0, varint(7 << 32 | 300))
+    values = {
+        "none": tagged(1, 0, b"\1"), "true": tagged(2, 0, b"\1"), "int": tagged(3, 0, zigzag(-(1 << 63))),
+        "small": tagged(3, 0, zigzag(3)), "real": tagged(5, 1, struct.pack("<d", 2.5)), "str": delimited(6, b"key:1234"),
+        "bytes": delimited(7, b"\0\1"), "handle": tagged(8, 0, varint(1 << 32 | 2)), "empty": b"",
+        "typed": tagged(8, 0, b"\2") + tagged(10, 0, b"\7"), "twice": tagged(3, 0, b"\2") * 2,
+        "literal": delimited(9, delimited(1, b"\x04")),
+    }
+    into = tagged(3, 0, varint(1 << 32 | 9))
+    for method in range(17):
+        yield f"{method}-plain", bytes([method]) + handle
+    for name, value in values.items():
+        yield f"get-{name}", bytes([4]) + handle + delimited(2, value) + into + tagged(4, 0, b"\1")
+        yield f"set-{name}", bytes([5]) + handle + delimited(2, values["str"]) + delimited(3, value)
+        yield f"add-{name}", bytes([15]) + handle + delimited(2, value) + delimited(5, value) + tagged(6, 0, b"\3")
+    yield "release", bytes([1]) + delimited(1, varint(1 << 32 | 5) + varint(7))
+    yield "release-unpacked", bytes([1]) + tagged(1, 0, b"\5") * 2
+    yield "insert", bytes([9]) + handle + tagged(2, 0, zigzag(-2)) + delimited(3, values["int"])
+    yield "attribute", bytes([13]) + handle + delimited(2, b"name") + into
+    yield "lookup", bytes([16]) + delimited(2, b"name") + into
+    yield "lookup-waits", bytes([16]) + delimited(2, b"name") + into + tagged(5, 0, varint(1000))
+    yield "object-twice", bytes([4]) + handle * 2
+    yield "unknown-field", bytes([4]) + handle + tagged(9, 0, b"\1")
+    yield "long-tag", bytes([4]) + b"\x88\x00\x05"
+    yield "varint-too-long", bytes([4]) + b"\x08" + b"\xff" * 10 + b"\x01"
+    yield "varint-ten", bytes([4]) + b"\x08" + b"\xff" * 9 + b"\x01"
+
+
 def main():
-    for target, seeds in (("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds)):
+    for target, seeds in (("hot", hot_seeds), ("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds)):
         for old in (HERE / "corpus" / target).glob("seed-*"):
             old.unlink()
         for name, data in seeds():
