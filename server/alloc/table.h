@@ -90,6 +90,7 @@ enum hd_state {
     HD_STATE_WATCHED = 16,   /* somebody wants to know of changes */
     HD_STATE_CANDIDATE = 32, /* perhaps unreachable (during a young collection) */
     HD_STATE_CONDEMNED = 64, /* found unreachable, being cleared */
+    HD_STATE_BARREN = 64,    /* while young ones are collected, of a candidate: refers to no other of them */
     HD_STATE_WEAK = 128,     /* somebody who does not hold it is to be told when it goes */
 };
 

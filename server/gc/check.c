@@ -26,7 +26,7 @@ static const char *check_young(const struct hd_gc *gc, uint64_t tracked[HD_GENER
         if (list->length > list->capacity)
             return "gc: a list of the young fits its memory";
         for (uint32_t i = 0; i < list->length; i++)
-            if (list->indices[i] == 0 || list->indices[i] >= gc->table->length)
+            if (list->indices[i] == 0 || list->indices[i] >= gc->table->capacity_count)
                 return "gc: a list of the young holds table indices";
     }
     if (2 * ((uint64_t)gc->young[0].length + gc->young[1].length) > gc->young[0].capacity)

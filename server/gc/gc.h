@@ -166,7 +166,7 @@ struct hd_young_list {
  * So many are young at most: a collection of them is one pause. Whoever is born
  * when there are more (collections are off, say) is old at once.
  */
-#define HD_YOUNG_MAX 65536u
+#define HD_YOUNG_MAX 16384u
 
 /* A place within an object's references, kept between slices. */
 struct hd_gc_cursor {

@@ -110,10 +110,14 @@ static void subtract(struct hd_gc *gc, struct young_set *set, unsigned oldest)
         }
         sum += count;
         set->members[kept++] = index;
+        bool barren = true;
         FOR_EACH_MEMBER(gc, refs, oldest, target, {
+            barren = false;
             if (!is_saturated(table, target))
                 table->meta[target] -= HD_META_ONE;
         });
+        /* Most of the young refer to nothing young: they need not be read again. */
+        table->state[index] |= barren ? HD_STATE_BARREN : 0;
     }
     set->count = kept;
     set->large = far_end - set->large_count;
@@ -130,7 +134,8 @@ static uint32_t restore(struct hd_gc *gc, uint32_t index, unsigned oldest, uint3
             table->meta[target] += HD_META_ONE;
         if (stack && (table->state[target] & HD_STATE_CANDIDATE)) {
             table->state[target] &= (uint8_t)~HD_STATE_CANDIDATE;
-            stack[depth++] = target;
+            if (!(table->state[target] & HD_STATE_BARREN))
+                stack[depth++] = target;
         }
     });
     return depth;
@@ -146,6 +151,8 @@ static void keep_reachable(struct hd_gc *gc, const struct young_set *set, unsign
         if (!(table->state[index] & HD_STATE_CANDIDATE) || hd_table_count(table, index) == 0)
             continue;
         table->state[index] &= (uint8_t)~HD_STATE_CANDIDATE;
+        if (table->state[index] & HD_STATE_BARREN)
+            continue;
         stack[depth++] = index;
         while (depth) {
             uint32_t next = stack[--depth];
@@ -174,17 +181,22 @@ static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t cou
 }
 
 /* Survivors go one generation up; where that list has no room, two. */
-static void promote(struct hd_gc *gc, uint32_t index, unsigned oldest)
+static void promote(struct hd_gc *gc, const uint32_t *survivors, uint32_t count, unsigned oldest)
 {
-    uint8_t *state = &gc->table->state[index];
-    if (oldest == 0 && hd_gc_young_reserve(gc, 1) == 0) {
+    struct hd_young_list *middle = &gc->young[1];
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = survivors[i];
+        bool has_room = oldest == 0 && (middle->length < middle->capacity || hd_gc_young_reserve(gc, 1) == 0);
+        if (!has_room) {
+            hd_gc_make_old(gc, index);
+            continue;
+        }
+        uint8_t *state = &gc->table->state[index];
         gc->tracked_count[0]--;
         gc->tracked_count[1]++;
         *state = (uint8_t)((*state & ~HD_STATE_GENERATION) | 1);
-        gc->young[1].indices[gc->young[1].length++] = index;
-        return;
+        middle->indices[middle->length++] = index;
     }
-    hd_gc_make_old(gc, index);
 }
 
 void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collection *out)
@@ -221,12 +233,12 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
         } else {
             set.members[survivor_count++] = index;
         }
+        gc->table->state[index] = state & (uint8_t)~HD_STATE_BARREN;
     }
     /* Only now may the living leave their generation, which is what makes them members. */
     for (uint32_t i = 0; i < garbage_count; i++)
         restore(gc, garbage[i], generation, NULL, 0);
-    for (uint32_t i = 0; i < survivor_count; i++)
-        promote(gc, set.members[i], generation);
+    promote(gc, set.members, survivor_count, generation);
     for (uint32_t i = 0; i < set.large_count; i++)
         hd_gc_make_old(gc, set.large[i]);
     free_garbage(gc, garbage, garbage_count);
