@@ -10,6 +10,9 @@
     "  [-1]       an index, negative from the end, or an integer key of a dict\n" \
     "Names with odd characters are quoted: \"a.b\".\"c d\"\n"
 
+#define OBJECTS \
+    "An OBJECT is a path, or an identity as inspect shows it: 0x1c.\n" PATHS
+
 const struct hd_command hd_commands[] = {
     {"ping", "", "is the daemon there?", "", 0, 0, 0, hd_cmd_ping},
     {"import", "PATH FILE|-", "put a JSON document into the heap",
@@ -33,6 +36,8 @@ const struct hd_command hd_commands[] = {
      0, 1, HD_OPTION_CHILDREN, hd_cmd_ls},
     {"inspect", "PATH", "type, identity, references, size and generation of an object",
      "The reference by which heapctl itself holds the object is not counted.\n" PATHS, 1, 1, 0, hd_cmd_inspect},
+    {"why", "OBJECT", "what keeps an object alive: the shortest paths from roots, one for each holder",
+     OBJECTS, 1, 1, HD_OPTION_COUNT, hd_cmd_why},
     {"gc collect", "[GENERATION]", "collect a generation (0, 1 or 2: all) and the younger ones",
      "A dry run is of all generations: it counts the unreachable objects, and their bytes.\n", 0, 1, HD_OPTION_DRY_RUN,
      hd_cmd_gc_collect},

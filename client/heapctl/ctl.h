@@ -88,6 +88,8 @@ int hd_cmd_get(struct hd_ctl *ctl);
 int hd_cmd_set(struct hd_ctl *ctl);
 int hd_cmd_del(struct hd_ctl *ctl);
 int hd_cmd_inspect(struct hd_ctl *ctl);
+/* cmd_why.c */
+int hd_cmd_why(struct hd_ctl *ctl);
 /* cmd_ls.c */
 int hd_cmd_ls(struct hd_ctl *ctl);
 /* cmd_import.c, cmd_export.c */

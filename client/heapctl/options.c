@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_INDENT 32
+#define MAX_COUNT 1000000
 
 const struct hd_ctl_option_info hd_ctl_option_table[] = {
     {HD_OPTION_ADDRESS, 'a', "address", "ADDRESS", "unix:/path or tcp:127.0.0.1:PORT of the daemon"},
@@ -19,6 +20,7 @@ const struct hd_ctl_option_info hd_ctl_option_table[] = {
     {HD_OPTION_RAW, 'r', "raw", NULL, "print a str as it is, without quotes"},
     {HD_OPTION_CHILDREN, 'l', "children", NULL, "take the operand as a path, and list what lies in it"},
     {HD_OPTION_DRY_RUN, 'n', "dry-run", NULL, "only count what would be freed"},
+    {HD_OPTION_COUNT, 'N', "count", "N", "show so many"},
 };
 const size_t hd_ctl_option_count = sizeof hd_ctl_option_table / sizeof *hd_ctl_option_table;
 
@@ -40,6 +42,17 @@ static const struct hd_ctl_option_info *find_short(char letter)
     return NULL;
 }
 
+static int take_number(const struct hd_ctl_option_info *info, const char *argument, unsigned long min,
+                       unsigned long max, unsigned *out, struct hd_problem *problem)
+{
+    char *end;
+    unsigned long number = strtoul(argument, &end, 10);
+    if (!isdigit((unsigned char)*argument) || *end || number < min || number > max)
+        return hd_problem_set(problem, HD_EINVALID, "--%s wants a number from %lu to %lu", info->name, min, max);
+    *out = (unsigned)number;
+    return 0;
+}
+
 static int take(struct hd_ctl_options *options, const struct hd_ctl_option_info *info, const char *argument,
                 struct hd_problem *problem)
 {
@@ -47,11 +60,9 @@ static int take(struct hd_ctl_options *options, const struct hd_ctl_option_info 
     if (info->option == HD_OPTION_ADDRESS) {
         options->address = argument;
     } else if (info->option == HD_OPTION_INDENT) {
-        char *end;
-        unsigned long indent = strtoul(argument, &end, 10);
-        if (!isdigit((unsigned char)*argument) || *end || indent > MAX_INDENT)
-            return hd_problem_set(problem, HD_EINVALID, "--indent wants a number from 0 to %d", MAX_INDENT);
-        options->indent = (unsigned)indent;
+        return take_number(info, argument, 0, MAX_INDENT, &options->indent, problem);
+    } else if (info->option == HD_OPTION_COUNT) {
+        return take_number(info, argument, 1, MAX_COUNT, &options->count, problem);
     } else if (info->option == HD_OPTION_BYTES) {
         if (strcmp(argument, "base64"))
             return hd_problem_set(problem, HD_EINVALID, "--bytes knows only base64");

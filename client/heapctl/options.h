@@ -26,6 +26,7 @@ enum hd_ctl_option {
     HD_OPTION_RAW = 1 << 9,
     HD_OPTION_CHILDREN = 1 << 10,
     HD_OPTION_DRY_RUN = 1 << 11,
+    HD_OPTION_COUNT = 1 << 12,
 };
 
 struct hd_ctl_option_info {
@@ -42,6 +43,7 @@ struct hd_ctl_options {
     unsigned given;      /* bits of enum hd_ctl_option */
     const char *address; /* borrow: NULL unless given */
     unsigned indent;
+    unsigned count; /* 0 unless given */
     bool bytes_as_base64;
     const char **operands; /* own: the array; borrow: what it points to */
     size_t operand_count;

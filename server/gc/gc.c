@@ -143,6 +143,8 @@ int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *o
         return error;
     }
     gc->created_count++;
+    if (__builtin_expect(gc->observer != NULL, 0))
+        gc->observer->born(gc->observer, index);
     if (ops->inner) {
         /* Fixed parts begin as nothing; what lies behind them is its type's to fill before it is counted in. */
         memset(payload, 0, payload_bytes < HD_PAYLOAD_ZEROED_BYTES ? payload_bytes : HD_PAYLOAD_ZEROED_BYTES);
@@ -188,6 +190,8 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
     struct hd_table *table = gc->table;
     const struct hd_type_ops *ops = gc->types[hd_table_type(table, index)];
     hd_gc_tell_gone(gc, index);
+    if (__builtin_expect(gc->observer != NULL, 0))
+        gc->observer->changes(gc->observer, index);
     if (!ops->inner) {
         dispose(gc, index);
         return;
@@ -232,6 +236,9 @@ static inline void prefetch_ahead(const struct hd_gc *gc, const struct hd_span *
 uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units)
 {
     uint32_t index = cursor->index;
+    /* What a collection clears did not fall to zero first. */
+    if (__builtin_expect(gc->observer != NULL, 0) && cursor->span == 0 && cursor->offset == 0)
+        gc->observer->changes(gc->observer, index);
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
     struct hd_refs refs = {0};
     ops->traverse(gc, hd_table_payload(gc->table, index), &refs);

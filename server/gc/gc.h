@@ -95,13 +95,28 @@ struct hd_root_visitor {
     void *context;
 };
 
+/* What a source of roots is, for those who ask why an object lives; the collector does not care. */
+enum hd_root_kind {
+    HD_ROOT_OTHER = 0,   /* a request under way */
+    HD_ROOT_GLOBALS = 1, /* the scope of the global names */
+    HD_ROOT_SESSION = 2, /* a session's handles: id is the session's, a position is a slot */
+    HD_ROOT_WAITER = 3,  /* requests that are parked */
+    HD_ROOT_FROZEN = 4,  /* no source: frozen objects are kept whatever refers to them */
+    HD_ROOT_TOKEN = 5,   /* references on their way from one session to another */
+    HD_ROOT_GARBAGE = 6, /* what a collection found and was told to keep */
+    HD_ROOT_INTERNED = 7,
+};
+
 /*
  * Roots that live outside the heap: a session's handles, the global scope.
  * scan shows about `max` of them from position `from` on, each once, and returns
- * the position to go on from, 0 when there are no more.
+ * the position to go on from, 0 when there are no more. With a `max` of 1 it shows
+ * what is at `from`, if anything.
  */
 struct hd_root_source {
     size_t (*scan)(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max);
+    enum hd_root_kind kind;
+    uint64_t id;
     struct hd_root_source *next;
     struct hd_root_source *previous;
 };
@@ -112,6 +127,16 @@ struct hd_watcher {
     bool changed; /* an object that it covers changed */
     struct hd_watcher *next;
     struct hd_watcher *previous;
+};
+
+/*
+ * Somebody who needs the heap as it was at one moment, and looks at it in slices:
+ * told of each object right before its references change or it goes, and of each
+ * that is born. It must not allocate objects, nor release any.
+ */
+struct hd_gc_observer {
+    void (*changes)(struct hd_gc_observer *observer, uint32_t index);
+    void (*born)(struct hd_gc_observer *observer, uint32_t index);
 };
 
 enum hd_phase {
@@ -210,6 +235,7 @@ struct hd_gc {
     /* The full collection under way. */
     enum hd_phase phase;
     bool marking; /* phase is ROOTS or MARK: barriers are on */
+    struct hd_gc_observer *observer; /* borrow; NULL: nobody. One at a time */
     struct hd_root_source *roots;
     struct hd_root_source *root_next;
     size_t root_position;
@@ -339,6 +365,8 @@ static inline void hd_gc_touch(struct hd_gc *gc, uint32_t owner)
 {
     if (__builtin_expect(gc->table->state[owner] & HD_STATE_WATCHED, 0))
         hd_gc_watch_hit(gc, owner);
+    if (__builtin_expect(gc->observer != NULL, 0))
+        gc->observer->changes(gc->observer, owner);
 }
 
 /* Stores a value into a word of an object in place of the old one. Steals the value. */

@@ -57,6 +57,7 @@ static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struc
     if (error)
         return error;
     heap->globals_root.scan = scan_globals;
+    heap->globals_root.kind = HD_ROOT_GLOBALS;
     hd_gc_add_roots(&heap->gc, &heap->globals_root);
     return 0;
 }

@@ -194,6 +194,8 @@ struct hd_ahead {
 
 /* Reads what lies at the front of `bytes`, and asks for the memory that it will need. May find none. */
 void hd_ahead_look(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
+struct hd_analysis;
+
 
 struct hd_rpc_server {
     struct hd_heap *heap;   /* borrow */
@@ -233,6 +235,10 @@ struct hd_rpc_server {
     uint64_t collect_at_ns;           /* UINT64_MAX: not by the clock */
     uint64_t collected_activity;      /* when the last such collection began */
     struct hd_unfinished *freezing;   /* borrow: the one freeze or unfreeze that goes on */
+    /* Analyses of the whole heap (analysis.c): the first goes on, the others wait; those that ended give memory back. */
+    struct hd_analysis *analysis_first;
+    struct hd_analysis *analysis_last;
+    struct hd_analysis *analysis_ended;
     hd_rpc_stats_source stats_source; /* may be NULL */
     void *stats_source_context;
     struct hd_slice_times slices[HD_SLICE_KINDS];
@@ -424,6 +430,43 @@ bool hd_policy_relieve(struct hd_rpc_server *server);
 /* After a search that did not help: the number of requests at which the next may be. */
 uint64_t hd_policy_next_relief(const struct hd_rpc_server *server);
 
+/* ---- analyses of the whole heap (analysis.c) ------------------------------ */
+
+/*
+ * A request that looks at the whole heap: one at a time, since each takes much
+ * memory and there is one observer. It has a place in the connection's unfinished
+ * requests; when it ends, in whatever way, its memory goes back in slices.
+ */
+struct hd_analysis_kind {
+    size_t bytes; /* of the struct that begins with struct hd_analysis */
+    /* 1: done, with a reply to be made; 0: more; an error. */
+    int (*step)(struct hd_analysis *analysis, uint64_t units);
+    /* Replies; *more: there is a further frame to come. An error: nothing was sent. */
+    int (*reply)(struct hd_analysis *analysis, struct hd_call *call, bool *more);
+    /* Gives back about `bytes`; true while there is more. */
+    bool (*release)(struct hd_analysis *analysis, uint64_t bytes);
+};
+
+struct hd_analysis {
+    struct hd_unfinished base;
+    const struct hd_analysis_kind *kind;
+    struct hd_rpc_server *server;
+    struct hd_analysis *next;
+    bool stepped;
+};
+
+/* A zeroed one of that kind. HD_ENOMEM, HD_ELIMIT. */
+int hd_analysis_new(struct hd_call *call, const struct hd_analysis_kind *kind, struct hd_analysis **out) HD_MUST_USE;
+/* Its turn will come. */
+int hd_analysis_start(struct hd_analysis *analysis, struct hd_call *call);
+/* One that was never started. */
+void hd_analysis_free(struct hd_analysis *analysis);
+/* Gives memory of ended ones back. True while there is more. */
+bool hd_analyses_release(struct hd_rpc_server *server, uint64_t units);
+
+/* The identity of a request's object: by handle, or if that is 0 by identity. HD_EKEY; HD_ETYPE: an inline value. */
+int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, uint64_t *out) HD_MUST_USE;
+
 /* ---- handlers ------------------------------------------------------------- */
 
 /* clang-format off */
@@ -435,6 +478,7 @@ uint64_t hd_policy_next_relief(const struct hd_rpc_server *server);
     X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
     X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
+    X(why) \
     X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;

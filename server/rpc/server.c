@@ -47,6 +47,8 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
     while (server->closing)
         if (!hd_session_close_step(&server->closing->session, UINT64_MAX))
             free_closed(server);
+    while (hd_analyses_release(server, UINT64_MAX))
+        ;
     hd_waiters_fini(server);
     hd_rpc_arena_fini(&server->arena);
     hd_allocator_free(server->allocator, server, sizeof *server);
@@ -107,9 +109,10 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
         left = hd_unfinished_run(server, half);
     if (server->closing)
         close_measured(server, left / 2 + 1);
+    bool releasing = server->analysis_ended && hd_analyses_release(server, left / 2 + 1);
     hd_policy_run(server);
     server->heap_behind = step_heap(server, half);
-    return server->heap_behind || server->closing || server->runnable_first;
+    return server->heap_behind || server->closing || server->runnable_first || releasing;
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

@@ -1,6 +1,7 @@
 /* Every method that there is, one row each. */
 #include <heapd/v1/admin.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
+#include <heapd/v1/inspect.pb-c.h>
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
 #include <heapd/v1/object.pb-c.h>
@@ -59,6 +60,8 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(GC_UNFREEZE, gc_unfreeze, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
     ROW(GC_FREEZE_COUNT, gc_freeze_count, empty, 0, NULL),
     ROW(COMPACT, compact, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
+
+    ROW(WHY, why, why_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
 
     ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),
     ROW(LIST_SESSIONS, list_sessions, empty, HD_OP_ADMIN, NULL),

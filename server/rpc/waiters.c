@@ -47,6 +47,7 @@ static size_t scan_scopes(struct hd_root_source *source, struct hd_root_visitor 
 void hd_waiters_init(struct hd_rpc_server *server)
 {
     server->waiter_roots.scan = scan_scopes;
+    server->waiter_roots.kind = HD_ROOT_WAITER;
     hd_gc_add_roots(&server->heap->gc, &server->waiter_roots);
     server->names_epoch = server->heap->names_epoch;
 }

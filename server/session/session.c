@@ -26,7 +26,8 @@ static size_t scan_slots(struct hd_root_source *source, struct hd_root_visitor *
 
 void hd_session_init(struct hd_session *session, struct hd_heap *heap, uint64_t id, uint32_t max_slots)
 {
-    *session = (struct hd_session){.heap = heap, .id = id, .max_slots = max_slots, .roots.scan = scan_slots};
+    *session = (struct hd_session){.heap = heap, .id = id, .max_slots = max_slots,
+                                    .roots = {.scan = scan_slots, .kind = HD_ROOT_SESSION, .id = id}};
     hd_gc_add_roots(&heap->gc, &session->roots);
 }
 

@@ -14,9 +14,9 @@ import sys
 import tempfile
 
 # Lowest first. A layer includes its own headers and those of layers below.
-LAYERS = ["common", "os", "alloc", "gc", "object", "heap", "session", "rpc", "net", "daemon"]
+LAYERS = ["common", "os", "alloc", "gc", "object", "heap", "inspect", "session", "rpc", "net", "daemon"]
 # These are linked into tests, benchmarks and fuzzers as an in-process library.
-ENGINE = ["common", "os", "alloc", "gc", "object", "heap"]
+ENGINE = ["common", "os", "alloc", "gc", "object", "heap", "inspect"]
 
 # (rule, pattern over code without comments and strings, files that may, where it applies)
 CALLS = [

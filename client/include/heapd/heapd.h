@@ -1182,4 +1182,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 }
 #endif
 
+#include <heapd/inspect.h>
+
 #endif
