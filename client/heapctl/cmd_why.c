@@ -148,14 +148,15 @@ static void print_why(const struct heapd_why *why)
 
 static const char *root_name(enum heapd_root_kind kind)
 {
-    static const char *const names[] = {"request", "globals", "session", "waiter", "frozen", "token", "garbage", "interned"};
+    static const char *const names[] = {"request", "globals", "session", "waiter",
+                                        "frozen",  "token",   "garbage", "interned"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
 
 static const char *edge_name(enum heapd_edge_kind kind)
 {
-    static const char *const names[] = {"unknown",   "index", "key",  "is_key", "member", "attribute",
-                                        "class", "name",  "names", "parent", "part"};
+    static const char *const names[] = {"unknown", "index", "key",   "is_key", "member", "attribute",
+                                        "class",   "name",  "names", "parent", "part"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
 

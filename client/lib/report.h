@@ -14,7 +14,8 @@ struct hd_report {
     void *message;
 };
 int hd_report_ask(struct heapd_connection *connection, uint16_t method, const ProtobufCMessage *request,
-                  const ProtobufCMessageDescriptor *reply, struct hd_report *out, struct heapd_error *error) HD_MUST_USE;
+                  const ProtobufCMessageDescriptor *reply, struct hd_report *out,
+                  struct heapd_error *error) HD_MUST_USE;
 void hd_report_drop(struct hd_report *report);
 /* Zeroed memory of the report; NULL: none. */
 void *hd_report_alloc(struct hd_report *report, size_t count, size_t size);

@@ -236,8 +236,8 @@ static inline void prefetch_ahead(const struct hd_gc *gc, const struct hd_span *
 uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units)
 {
     uint32_t index = cursor->index;
-    /* What a collection clears did not fall to zero first. */
-    if (__builtin_expect(gc->observer != NULL, 0) && cursor->span == 0 && cursor->offset == 0)
+    /* What a collection clears did not fall to zero first, and may be half cleared when somebody begins to observe. */
+    if (__builtin_expect(gc->observer != NULL, 0))
         gc->observer->changes(gc->observer, index);
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
     struct hd_refs refs = {0};

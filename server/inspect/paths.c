@@ -4,7 +4,7 @@
 
 enum phase {
     PHASE_SNAPSHOT = 0,
-    PHASE_ROOTS,  /* what the roots hold is met */
+    PHASE_ROOTS, /* what the roots hold is met */
     PHASE_BREADTH,
     PHASE_FROZEN, /* what is frozen is met */
     PHASE_PATHS,  /* from the object back to the root */

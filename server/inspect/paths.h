@@ -29,13 +29,13 @@ struct hd_path_step {
 
 struct hd_path {
     enum hd_root_kind root_kind;
-    uint64_t root_id;            /* a session's */
-    uint64_t root_position;      /* of a session: the slot */
-    uint32_t step_count;         /* the object itself is the last */
-    uint32_t elided_at;          /* with elided_count: steps left out before this one */
-    uint64_t elided_count;       /* of a path longer than the limit */
-    uint32_t allocated_count;    /* steps that there is memory for */
-    struct hd_path_step *steps;  /* own */
+    uint64_t root_id;           /* a session's */
+    uint64_t root_position;     /* of a session: the slot */
+    uint32_t step_count;        /* the object itself is the last */
+    uint32_t elided_at;         /* with elided_count: steps left out before this one */
+    uint64_t elided_count;      /* of a path longer than the limit */
+    uint32_t allocated_count;   /* steps that there is memory for */
+    struct hd_path_step *steps; /* own */
 };
 
 struct hd_paths {

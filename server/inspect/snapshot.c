@@ -36,7 +36,8 @@ static void fill_node(struct hd_snapshot *s, uint32_t index, uint32_t first, uin
         .first = first,
         .count = count,
         .units = units < UINT32_MAX ? (uint32_t)units : UINT32_MAX,
-        .kind = hd_table_type(table, index) | hd_table_generation(table, index) << 6 | (frozen ? HD_SNAPSHOT_FROZEN : 0),
+        .kind =
+            hd_table_type(table, index) | hd_table_generation(table, index) << 6 | (frozen ? HD_SNAPSHOT_FROZEN : 0),
     };
     s->live_count++;
     s->live_bytes += units * HD_SNAPSHOT_UNIT_BYTES;
@@ -311,10 +312,9 @@ static uint64_t step_large(struct hd_snapshot *s, uint64_t units)
         if (count > units - used)
             count = units - used;
         if (s->large_counted)
-            s->node[cursor->index].count =
-                copy_words(s, span->words + cursor->offset, count,
-                           s->node[cursor->index].first + s->node[cursor->index].count) -
-                s->node[cursor->index].first;
+            s->node[cursor->index].count = copy_words(s, span->words + cursor->offset, count,
+                                                      s->node[cursor->index].first + s->node[cursor->index].count) -
+                                           s->node[cursor->index].first;
         else
             s->large_count += (uint32_t)count_words(s, span->words + cursor->offset, count);
         cursor->offset += count;

@@ -76,10 +76,10 @@ struct hd_snapshot {
     bool large_counted;
     uint32_t large_count;
 
-    struct hd_snapshot_node *node;   /* in nodes_area */
-    uint64_t *captured;              /* bitmap: read already, or not to be read */
-    uint32_t *edges;                 /* in edges_area */
-    struct hd_snapshot_root *roots;  /* in roots_area */
+    struct hd_snapshot_node *node;      /* in nodes_area */
+    uint64_t *captured;                 /* bitmap: read already, or not to be read */
+    uint32_t *edges;                    /* in edges_area */
+    struct hd_snapshot_root *roots;     /* in roots_area */
     struct hd_snapshot_source *sources; /* own; source_count of them */
     uint32_t source_count;
     uint32_t edge_count;

@@ -21,7 +21,7 @@ static int step_why(struct hd_analysis *analysis, uint64_t units)
 }
 
 static void describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
-                      Heapd__V1__Root *out)
+                          Heapd__V1__Root *out)
 {
     heapd__v1__root__init(out);
     out->kind = (Heapd__V1__RootKind)kind;

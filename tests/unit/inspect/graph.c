@@ -249,6 +249,8 @@ void graph_mutate(struct fixture *f, struct random *random)
         *root = first;
         hd_gc_release(f->gc, old);
     } else {
+        hd_value old = *root;
         *root = random_below(random, 2) ? list(f) : dict(f);
+        hd_gc_release(f->gc, old);
     }
 }

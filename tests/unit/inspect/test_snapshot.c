@@ -152,8 +152,10 @@ static void one_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_happens_meanwhile), cmocka_unit_test(changes_meanwhile),
-        cmocka_unit_test(large_containers),          cmocka_unit_test(refused_without_memory),
+        cmocka_unit_test(nothing_happens_meanwhile),
+        cmocka_unit_test(changes_meanwhile),
+        cmocka_unit_test(large_containers),
+        cmocka_unit_test(refused_without_memory),
         cmocka_unit_test(one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
