@@ -129,7 +129,7 @@ static void print_path(const struct heapd_why_path *path, size_t number)
     }
 }
 
-static void print_why(const struct heapd_why *why)
+static void print_why(const struct heapd_reasons *why)
 {
     printf("%s 0x%" PRIx64 " has %" PRIu64 " reference%s", heapd_type_name(why->type), why->identity,
            why->reference_count, why->reference_count == 1 ? "" : "s");
@@ -202,7 +202,7 @@ static int json_path(struct hd_json_writer *json, const struct heapd_why_path *p
     return 0;
 }
 
-static int print_as_json(struct hd_ctl *ctl, const struct heapd_why *why)
+static int print_as_json(struct hd_ctl *ctl, const struct heapd_reasons *why)
 {
     struct hd_json_writer json;
     int error = hd_ctl_json_begin(ctl, &json, false);

@@ -89,14 +89,14 @@ static int copy_path(struct hd_report *report, const Heapd__V1__Path *from, stru
     return 0;
 }
 
-static int copy_why(struct hd_report *report, struct heapd_why *to)
+static int copy_why(struct hd_report *report, struct heapd_reasons *to)
 {
     const Heapd__V1__WhyReply *from = report->message;
     struct heapd_why_path *paths = hd_report_alloc(report, from->n_paths, sizeof *paths);
     int code = paths ? 0 : HD_ENOMEM;
     for (size_t i = 0; !code && i < from->n_paths; i++)
         code = copy_path(report, from->paths[i], &paths[i]);
-    *to = (struct heapd_why){
+    *to = (struct heapd_reasons){
         .identity = from->identity,
         .type = (enum heapd_type)from->type,
         .reference_count = from->reference_count,

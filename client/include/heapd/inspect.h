@@ -66,7 +66,7 @@ struct heapd_why_path {
     uint64_t elided;      /* steps that were left out */
     size_t elided_before; /* before this one */
 };
-struct heapd_why {
+struct heapd_reasons {
     uint64_t identity;
     enum heapd_type type;
     uint64_t reference_count;
@@ -78,7 +78,7 @@ struct heapd_why {
 
 struct heapd_report {
     union {
-        struct heapd_why why;
+        struct heapd_reasons why;
     } as;
     void *memory; /* private */
 };
