@@ -52,7 +52,12 @@
     /* Containers, cursors, weak references: 40 to 44. */ \
     X(GONE, 40, FAILED_PRECONDITION, "the object that the weak reference was to is gone") \
     X(ITERATION, 41, FAILED_PRECONDITION, "the container changed during iteration; open a new cursor") \
-    X(EMPTY, 42, NOT_FOUND, "the container is empty")
+    X(EMPTY, 42, NOT_FOUND, "the container is empty") \
+    /* Buffers and descriptors. */ \
+    X(SEALED, 53, FAILED_PRECONDITION, "the buffer is sealed and nobody can write to it; make another one") \
+    X(NOT_SEALED, 54, FAILED_PRECONDITION, "the buffer is not sealed yet; its writer seals it first") \
+    X(MAPPED, 55, FAILED_PRECONDITION, "somebody has the buffer mapped for writing; unmap it and seal again") \
+    X(DESCRIPTORS, 56, RESOURCE_EXHAUSTED, "the daemon has no descriptor left; release buffers or raise its limit of open files")
 
 enum hd_error {
 #define HD_ERROR_ENUM(name, number, status, text) HD_E##name = -(number),

@@ -7,6 +7,7 @@
 
 #include "client/lib/address.h"
 #include "client/lib/call.h"
+#include "client/lib/ring.h"
 #include "client/lib/transport.h"
 #include "heapd/v1/session.pb-c.h"
 
@@ -69,6 +70,23 @@ int hd_check_alive(const struct heapd_connection *connection, struct heapd_error
     return connection->broken;
 }
 
+/* What a program leaves open, its user may decide. */
+static enum heapd_ring ring_of(enum heapd_ring given)
+{
+    const char *wanted = given == HEAPD_RING_AUTO ? getenv("HEAPD_RING") : NULL;
+    if (!wanted)
+        return given;
+    return strcmp(wanted, "always") == 0 ? HEAPD_RING_ALWAYS : strcmp(wanted, "never") == 0 ? HEAPD_RING_NEVER : given;
+}
+
+/* Shared memory can be handed out only here. */
+static bool is_local(int fd)
+{
+    int domain = 0;
+    socklen_t length = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
 static struct heapd_connection *connection_new(int fd, const struct heapd_options *options)
 {
     struct heapd_connection *connection = calloc(1, sizeof *connection);
@@ -80,6 +98,7 @@ static struct heapd_connection *connection_new(int fd, const struct heapd_option
     connection->output_limit_bytes = options->output_limit_bytes ? options->output_limit_bytes : HD_OUTPUT_LIMIT_BYTES;
     connection->server.max_frame_bytes = HD_FRAME_MAX_BODY_BYTES;
     connection->next_id = 1;
+    connection->ring_wanted = is_local(fd) ? ring_of(options->ring) : HEAPD_RING_NEVER;
     pthread_mutex_init(&connection->lock, NULL);
     hd_buffer_init(&connection->output, &hd_allocator_libc, connection->output_limit_bytes + HD_OUTPUT_EXTRA_BYTES);
     hd_buffer_init(&connection->input, &hd_allocator_libc, HD_INPUT_LIMIT_BYTES);
@@ -91,6 +110,8 @@ static struct heapd_connection *connection_new(int fd, const struct heapd_option
 
 static void connection_free(struct heapd_connection *connection)
 {
+    hd_client_ring_free(connection->ring);
+    hd_descriptors_fini(&connection->descriptors);
     hd_arena_fini(&connection->arena);
     hd_slots_fini(&connection->slots);
     hd_request_table_fini(&connection->requests);
@@ -163,6 +184,8 @@ int heapd_connect_fd(int fd, const struct heapd_options *given, struct heapd_con
         return hd_fail_with(error, HD_ENOMEM, "this process has no memory for a connection");
     pthread_mutex_lock(&connection->lock);
     int code = greet(connection, &options, error);
+    if (!code && connection->ring_wanted == HEAPD_RING_ALWAYS)
+        hd_transport_open_ring(connection);
     pthread_mutex_unlock(&connection->lock);
     if (code) {
         connection_free(connection);
@@ -222,6 +245,15 @@ void heapd_close(struct heapd_connection *connection)
 void heapd_get_server_info(const struct heapd_connection *connection, struct heapd_server_info *out)
 {
     *out = connection->server;
+}
+
+bool heapd_uses_ring(struct heapd_connection *connection)
+{
+    if (hd_enter(connection, NULL))
+        return false;
+    bool uses = connection->ring != NULL;
+    hd_leave(connection);
+    return uses;
 }
 
 int heapd_connection_state(struct heapd_connection *connection, struct heapd_error *error)

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "client/lib/arena.h"
+#include "client/lib/descriptors.h"
 #include "client/lib/error.h"
 #include "client/lib/request.h"
 #include "client/lib/slots.h"
@@ -29,6 +30,7 @@
 #include "common/frame.h"
 
 struct hd_waiter;
+struct hd_client_ring;
 
 struct heapd_connection {
     /* Fixed once connected. */
@@ -55,8 +57,13 @@ struct heapd_connection {
     struct hd_waiter *sleepers;   /* borrow: on the stacks of the threads that sleep */
     struct hd_request *callbacks; /* answered, in order; to be called by heapd_step */
     struct hd_request *last_callback;
-    struct heapd_error first_failure; /* of requests without a ticket, since the last heapd_finish */
-    struct hd_arena arena;            /* for the reply that is being taken apart */
+    struct heapd_error first_failure;  /* of requests without a ticket, since the last heapd_finish */
+    struct hd_arena arena;             /* for the reply that is being taken apart */
+    struct hd_client_ring *ring;       /* own; NULL: frames go over the socket */
+    enum heapd_ring ring_wanted;       /* AUTO until it was decided */
+    bool ring_asked;                   /* the daemon was asked for one, and nothing is sent until it has answered */
+    uint64_t ring_asked_end;           /* of the output, that is sent meanwhile; as queued_bytes */
+    struct hd_descriptors descriptors; /* came, and their frames were not taken apart yet */
 };
 
 /*

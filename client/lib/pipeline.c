@@ -1,5 +1,6 @@
 /* Results by ticket, and the event loop's side of it. */
 #include "client/lib/call.h"
+#include "client/lib/ring.h"
 #include "client/lib/transport.h"
 
 int heapd_flush(struct heapd_connection *connection, struct heapd_error *error)
@@ -9,6 +10,7 @@ int heapd_flush(struct heapd_connection *connection, struct heapd_error *error)
         return code;
     hd_call_queue_releases(connection);
     hd_transport_send(connection);
+    hd_transport_arm(connection);
     code = hd_check_alive(connection, error);
     if (!code)
         hd_succeed(error);
@@ -145,8 +147,9 @@ bool heapd_wants_write(struct heapd_connection *connection)
 {
     if (hd_enter(connection, NULL))
         return false;
-    bool wants =
-        !connection->broken && (hd_buffer_readable(&connection->output) > 0 || connection->slots.release_count > 0);
+    /* A socket beside a full ring is writable all the time: it is read, for the bell. */
+    bool unsent = hd_buffer_readable(&connection->output) > 0 && !(connection->ring && connection->ring->full);
+    bool wants = !connection->broken && (unsent || connection->slots.release_count > 0);
     hd_leave(connection);
     return wants;
 }
@@ -205,10 +208,12 @@ int heapd_step(struct heapd_connection *connection, struct heapd_error *error)
         return code;
     hd_call_queue_releases(connection);
     hd_transport_send(connection);
+    hd_transport_hear(connection);
     while (hd_transport_receive(connection))
         ;
     run_callbacks(connection);
     hd_transport_send(connection);
+    hd_transport_arm(connection);
     run_callbacks(connection);
     code = hd_check_alive(connection, error);
     if (!code)

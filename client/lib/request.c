@@ -1,6 +1,7 @@
 #include "client/lib/request.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define HD_REQUEST_MIN_BUCKETS 64
 
@@ -12,6 +13,8 @@ void hd_request_table_init(struct hd_request_table *table)
 static void request_free(struct hd_request *request)
 {
     heapd_result_clear(&request->result);
+    if (request->descriptor >= 0)
+        close(request->descriptor);
     free(request->detail);
     free(request);
 }
@@ -69,6 +72,7 @@ int hd_request_table_add(struct hd_request_table *table, uint64_t id, struct hd_
     if (!request)
         return HD_ENOMEM;
     request->id = id;
+    request->descriptor = -1;
     struct hd_request **bucket = bucket_of(table, id);
     request->chain = *bucket;
     *bucket = request;

@@ -18,6 +18,7 @@ struct hd_stream;
 enum hd_method {
     HD_METHOD_HELLO = 1,
     HD_METHOD_GOODBYE = 2,
+    HD_METHOD_OPEN_RING = 8,
     HD_METHOD_RELEASE = 19,
     HD_METHOD_EXPORT = 39,
 };
@@ -40,6 +41,7 @@ struct hd_request {
     hd_handle early_release;    /* of a RELEASE that goes out while its slot is pending; else 0 */
     struct heapd_error *detail; /* own; of a failure, NULL when there was no memory for it */
     struct heapd_result result; /* own */
+    int descriptor;             /* own; came with the reply; -1: none */
     struct hd_stream *stream;   /* borrow: where the parts of an export go; else NULL */
     heapd_callback *callback;
     void *context;

@@ -8,9 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "client/lib/call.h"
 #include "client/lib/reply.h"
+#include "client/lib/ring.h"
 #include "client/lib/stream.h"
+#include "heapd/v1/ring.pb-c.h"
 
 #define HD_RECEIVE_BYTES ((size_t)64 << 10)
 #define HD_INPUT_KEEP_BYTES ((size_t)256 << 10)
@@ -60,7 +64,7 @@ static void wake_successor(struct heapd_connection *connection)
 {
     for (struct hd_waiter *waiter = connection->sleepers; waiter; waiter = waiter->next) {
         bool can_read = !connection->reading;
-        bool can_write = !connection->writing && waiter->own_end > sent_bytes(connection);
+        bool can_write = !connection->writing && !connection->ring && waiter->own_end > sent_bytes(connection);
         if ((can_read || can_write) && !is_over(connection, waiter->wait)) {
             pthread_cond_signal(&waiter->woken);
             return;
@@ -95,6 +99,8 @@ static void complete(struct heapd_connection *connection, struct hd_request *req
 {
     struct hd_slots *slots = &connection->slots;
     hd_request_table_answered(&connection->requests, request);
+    if (request->method == HD_METHOD_OPEN_RING)
+        connection->ring_asked = false;
     bool filled = request->code == 0 && request->result.value.kind == HEAPD_VALUE_REF;
     if (request->into)
         hd_slots_answered(slots, request->into, filled);
@@ -145,12 +151,64 @@ void hd_transport_break(struct heapd_connection *connection, int code, const cha
     wake_served(connection);
 }
 
+/* The daemon sleeps, or waits for room in what it sends us. */
+static void ring_bell(struct heapd_connection *connection)
+{
+    static const char bell = 0;
+    ssize_t sent;
+    do {
+        sent = send(connection->fd, &bell, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    /* A full socket has a bell already, and a closed one is found by whoever waits. */
+}
+
+static void send_into_ring(struct heapd_connection *connection)
+{
+    struct hd_client_ring *ring = connection->ring;
+    struct hd_buffer *output = &connection->output;
+    size_t done = 0;
+    size_t taken;
+    ring->full = false;
+    while (!connection->broken && hd_buffer_readable(output) > 0) {
+        if (hd_ring_write(&ring->ring, hd_buffer_head(output), hd_buffer_readable(output), &taken)) {
+            hd_transport_break(connection, HD_EPROTOCOL, "the daemon's ring makes no sense");
+            return;
+        }
+        hd_buffer_consume(output, taken);
+        done += taken;
+        if (taken == 0 && ring->full)
+            break;
+        /* Said before the last look, so that the daemon either has made room or sees it. */
+        ring->full = hd_buffer_readable(output) > 0;
+        if (ring->full)
+            hd_ring_want(&ring->ring, HD_RING_WANTS_ROOM);
+    }
+    if (done && hd_ring_bell_due(&ring->ring))
+        ring_bell(connection);
+    if (hd_buffer_readable(output) == 0)
+        hd_buffer_reset(output, HD_INPUT_KEEP_BYTES);
+}
+
+/* While a ring was asked for, nothing goes behind that. */
+static size_t sendable_bytes(const struct heapd_connection *connection)
+{
+    size_t count = hd_buffer_readable(&connection->output);
+    if (!connection->ring_asked)
+        return count;
+    uint64_t allowed = connection->ring_asked_end - sent_bytes(connection);
+    return count < allowed ? count : (size_t)allowed;
+}
+
 void hd_transport_send(struct heapd_connection *connection)
 {
     struct hd_buffer *output = &connection->output;
-    while (!connection->broken && hd_buffer_readable(output) > 0) {
+    if (connection->ring) {
+        send_into_ring(connection);
+        return;
+    }
+    while (!connection->broken && sendable_bytes(connection) > 0) {
         ssize_t sent =
-            send(connection->fd, hd_buffer_head(output), hd_buffer_readable(output), MSG_DONTWAIT | MSG_NOSIGNAL);
+            send(connection->fd, hd_buffer_head(output), sendable_bytes(connection), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -184,12 +242,33 @@ static bool is_consistent(const struct hd_request *request)
     return request->result.value.kind != HEAPD_VALUE_REF || request->result.value.as.ref == request->into;
 }
 
+/* The daemon has gone over to the ring behind this reply; so do we, or it is over. */
+static void take_ring(struct heapd_connection *connection, struct hd_request *request, const struct hd_frame *frame,
+                      const uint8_t *body)
+{
+    Heapd__V1__OpenRingReply *reply = heapd__v1__open_ring_reply__unpack(NULL, frame->body_bytes, body);
+    int code = HD_EPROTOCOL;
+    if (reply && request->descriptor >= 0)
+        code =
+            hd_client_ring_new(request->descriptor, reply->to_daemon_bytes, reply->to_client_bytes, &connection->ring);
+    if (reply)
+        heapd__v1__open_ring_reply__free_unpacked(reply, NULL);
+    if (code)
+        hd_transport_break(connection, code, "the daemon's ring cannot be used: %s", hd_error_text(code));
+    else
+        complete(connection, request);
+}
+
 static void take_reply(struct heapd_connection *connection, struct hd_request *request, const struct hd_frame *frame,
                        const uint8_t *body)
 {
     if (frame->method != request->method) {
         hd_transport_break(connection, HD_EPROTOCOL, "a reply of method %u answers a request of method %u",
                            frame->method, request->method);
+        return;
+    }
+    if (frame->method == HD_METHOD_OPEN_RING) {
+        take_ring(connection, request, frame, body);
         return;
     }
     int code = 0;
@@ -227,6 +306,28 @@ static void take_failure(struct heapd_connection *connection, struct hd_request 
         hd_transport_break(connection, detail.code, "%s", detail.message);
 }
 
+static void hear_bells(struct heapd_connection *connection);
+
+/* The descriptors that the frame counts: one to the request that waits for it. Beside a ring they came ahead of it. */
+static bool take_descriptors(struct heapd_connection *connection, struct hd_request *request, unsigned count)
+{
+    if (count && connection->ring && connection->descriptors.count < count)
+        hear_bells(connection);
+    for (unsigned i = 0; i < count; i++) {
+        int fd = hd_descriptors_take(&connection->descriptors);
+        if (fd < 0) {
+            hd_transport_break(connection, HD_EDESCRIPTORS,
+                               "a descriptor did not come with its frame; has this process too many of them?");
+            return false;
+        }
+        if (request && request->descriptor < 0)
+            request->descriptor = fd;
+        else
+            close(fd);
+    }
+    return true;
+}
+
 static void take_frame(struct heapd_connection *connection, const struct hd_frame *frame, const uint8_t *body)
 {
     if (frame->flags & HD_FRAME_EVENT)
@@ -234,6 +335,8 @@ static void take_frame(struct heapd_connection *connection, const struct hd_fram
     struct hd_request *request = hd_request_table_find(&connection->requests, frame->request_id);
     if (request && request->answered)
         request = NULL;
+    if (frame->descriptors && !take_descriptors(connection, request, frame->descriptors))
+        return;
     if (frame->flags & HD_FRAME_ERROR)
         take_failure(connection, request, frame, body);
     else if (request && (request->method == HD_METHOD_EXPORT || !(frame->flags & HD_FRAME_MORE)))
@@ -314,14 +417,58 @@ static int reserve_input(struct heapd_connection *connection, uint8_t **to, size
     return code;
 }
 
+/* Beside a ring: bytes that mean nothing but "look", descriptors, or the end. */
+static void hear_bells(struct heapd_connection *connection)
+{
+    char bells[64];
+    ssize_t count;
+    do {
+        count = hd_descriptors_recv(&connection->descriptors, connection->fd, bells, sizeof bells, MSG_DONTWAIT);
+    } while (count > 0 || (count < 0 && errno == EINTR));
+    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+        connection->ring->hung_up = true;
+}
+
+static bool receive_from_ring(struct heapd_connection *connection, uint8_t *to, size_t bytes)
+{
+    struct hd_client_ring *ring = connection->ring;
+    size_t count;
+    if (hd_ring_read(&ring->ring, to, bytes, &count)) {
+        hd_transport_break(connection, HD_EPROTOCOL, "the daemon's ring makes no sense");
+        return false;
+    }
+    if (count == 0)
+        return ring->hung_up ? received(connection, 0, 0) : false;
+    if (hd_ring_bell_due(&ring->ring))
+        ring_bell(connection);
+    return received(connection, (ssize_t)count, 0);
+}
+
 bool hd_transport_receive(struct heapd_connection *connection)
 {
     uint8_t *to;
     size_t bytes;
     if (connection->reading || connection->broken || reserve_input(connection, &to, &bytes))
         return false;
-    ssize_t count = recv(connection->fd, to, bytes, MSG_DONTWAIT);
+    if (connection->ring)
+        return receive_from_ring(connection, to, bytes);
+    ssize_t count = hd_descriptors_recv(&connection->descriptors, connection->fd, to, bytes, MSG_DONTWAIT);
     return received(connection, count, errno);
+}
+
+void hd_transport_hear(struct heapd_connection *connection)
+{
+    if (connection->ring && !connection->reading && !connection->broken)
+        hear_bells(connection);
+}
+
+void hd_transport_arm(struct heapd_connection *connection)
+{
+    while (connection->ring && !connection->broken && !connection->reading) {
+        if (connection->ring->hung_up || hd_client_ring_arm(connection->ring))
+            return;
+        (void)hd_transport_receive(connection);
+    }
 }
 
 static int64_t now_ms(void)
@@ -351,18 +498,43 @@ static short poll_unlocked(struct heapd_connection *connection, short events, in
     return ready > 0 ? poller.revents : 0;
 }
 
+/* As below, beside a ring, where the one who reads also sees to what could not be written. */
+static void ring_turn(struct heapd_connection *connection, int64_t deadline_ms)
+{
+    bool unsent = hd_buffer_readable(&connection->output) > 0;
+    int timeout_ms = left_ms(deadline_ms);
+    connection->reading = true;
+    pthread_mutex_unlock(&connection->lock);
+    bool heard = hd_client_ring_await(connection->ring, connection->fd, unsent, timeout_ms);
+    pthread_mutex_lock(&connection->lock);
+    connection->reading = false;
+    if (connection->broken)
+        return;
+    if (heard)
+        hear_bells(connection);
+    if (hd_buffer_readable(&connection->output) > 0) {
+        hd_transport_send(connection);
+        wake_served(connection); /* those who wait for room */
+    }
+    (void)hd_transport_receive(connection);
+}
+
 /* One turn of the reader: sleeps until something comes, or the socket takes more, or the time is over. */
 static void read_turn(struct heapd_connection *connection, int64_t deadline_ms)
 {
     uint8_t *to;
     size_t bytes;
+    if (connection->ring) {
+        ring_turn(connection, deadline_ms);
+        return;
+    }
     if (reserve_input(connection, &to, &bytes))
         return;
-    bool write_too = hd_buffer_readable(&connection->output) > 0 && !connection->writing;
+    bool write_too = sendable_bytes(connection) > 0 && !connection->writing;
     connection->reading = true;
     if (deadline_ms < 0 && !write_too) {
         pthread_mutex_unlock(&connection->lock);
-        ssize_t count = recv(connection->fd, to, bytes, 0);
+        ssize_t count = hd_descriptors_recv(&connection->descriptors, connection->fd, to, bytes, 0);
         int failure = errno;
         pthread_mutex_lock(&connection->lock);
         connection->reading = false;
@@ -436,12 +608,33 @@ int hd_transport_wait(struct heapd_connection *connection, const struct hd_wait 
         }
         if (!connection->reading)
             read_turn(connection, deadline_ms);
-        else if (sent_bytes(connection) < waiter.own_end && !connection->writing)
+        else if (sent_bytes(connection) < waiter.own_end && !connection->writing && !connection->ring &&
+                 sendable_bytes(connection) > 0)
             write_turn(connection, deadline_ms);
         else
             sleep_turn(connection, &waiter, deadline_ms);
     }
     wake_successor(connection);
     pthread_cond_destroy(&waiter.woken);
+    if (timeout_ms == 0)
+        hd_transport_arm(connection);
     return result;
+}
+
+void hd_transport_open_ring(struct heapd_connection *connection)
+{
+    Heapd__V1__OpenRingRequest message = HEAPD__V1__OPEN_RING_REQUEST__INIT;
+    struct hd_call call = {.method = HD_METHOD_OPEN_RING, .message = &message.base};
+    struct hd_request *request;
+    connection->ring_wanted = HEAPD_RING_NEVER; /* asked once */
+    if (hd_call_queue(connection, &call, &request, NULL))
+        return;
+    connection->ring_asked = true;
+    connection->ring_asked_end = connection->queued_bytes;
+    struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
+    request->claimed = true;
+    int timed_out = hd_transport_wait(connection, &wait, -1);
+    (void)timed_out;                                     /* without a timeout it cannot be */
+    (void)hd_call_take(connection, request, NULL, NULL); /* refused: the socket does */
+    hd_transport_send(connection);                       /* what others began meanwhile */
 }

@@ -10,6 +10,18 @@ void hd_transport_send(struct heapd_connection *connection);
 /* Takes in what is there at once and hands it out, unless another thread reads. True if something came. */
 bool hd_transport_receive(struct heapd_connection *connection);
 
+/* Beside a ring: takes in what the socket says. */
+void hd_transport_hear(struct heapd_connection *connection);
+
+/* For who polls the socket himself: it is to become readable when a reply comes, beside a ring, too. */
+void hd_transport_arm(struct heapd_connection *connection);
+
+/*
+ * Asks the daemon for a ring, and uses it from then on; without one all goes on as before. Gives up the lock meanwhile;
+ * what others begin is sent afterwards.
+ */
+void hd_transport_open_ring(struct heapd_connection *connection);
+
 /* An answered request whose callback heapd_step is to call. */
 void hd_transport_queue_callback(struct heapd_connection *connection, struct hd_request *request);
 

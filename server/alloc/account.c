@@ -41,6 +41,23 @@ static void count_change(struct hd_account *account, size_t old_bytes, size_t ne
         account->peak_bytes = account->used_bytes;
 }
 
+bool hd_account_charge(struct hd_account *account, uint64_t bytes)
+{
+    if (account->fault && account->fault(account->fault_context))
+        return false;
+    if (!hd_budget_charge(account->budget, bytes))
+        return false;
+    count_change(account, 0, bytes);
+    return true;
+}
+
+void hd_account_uncharge(struct hd_account *account, uint64_t bytes)
+{
+    assert(bytes <= account->used_bytes);
+    count_change(account, bytes, 0);
+    hd_budget_uncharge(account->budget, bytes);
+}
+
 static void account_free(struct hd_account *account, void *pointer, size_t bytes)
 {
     if (!pointer)

@@ -5,7 +5,7 @@
  * hd_allocator. All accounts of a daemon charge one budget, which the object
  * heap charges too (in mapped bytes): one limit for all of it.
  *
- *     account->used_bytes == sum of the sizes asked for and not freed
+ *     account->used_bytes == sum of the sizes asked for and not freed, and of what was charged
  *     budget->used_bytes  == sum over its accounts + object memory + table
  *     budget->used_bytes  <= budget->limit_bytes, but for the reserve that
  *                            hd_budget_force may use to say no politely
@@ -46,6 +46,10 @@ struct hd_account {
 
 /* The account must not move while it is in use. */
 void hd_account_init(struct hd_account *account, struct hd_budget *budget);
+/* Memory that the account's allocator does not hand out, but that is its users': shared memory. False as for a budget.
+ */
+bool hd_account_charge(struct hd_account *account, uint64_t bytes) HD_MUST_USE;
+void hd_account_uncharge(struct hd_account *account, uint64_t bytes);
 /* Checks, in builds with assertions, that everything was given back. */
 void hd_account_fini(struct hd_account *account);
 

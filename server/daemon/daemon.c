@@ -327,7 +327,9 @@ static int run_loop(struct hd_daemon *daemon)
 {
     if (uv_loop_init(&daemon->loop))
         return fail(daemon, HD_ESYSTEM, "cannot make the event loop");
-    struct hd_net_config config = {.max_frame_bytes = daemon->settings->max_frame_bytes, .slice_ns = SLICE_NS};
+    struct hd_net_config config = {.max_frame_bytes = daemon->settings->max_frame_bytes,
+                                   .slice_ns = SLICE_NS,
+                                   .max_rings = daemon->settings->max_rings};
     int error = hd_net_new(&daemon->loop, daemon->rpc, hd_os_linux(), &config, &daemon->net);
     if (error)
         fail_for_memory(daemon, error, "cannot make the network layer");

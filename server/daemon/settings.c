@@ -25,6 +25,7 @@ void hd_settings_default(struct hd_settings *out)
         .max_slots = 1u << 20,
         .max_frame_bytes = HD_FRAME_MAX_BODY_BYTES,
         .max_parked = 1024,
+        .max_rings = 128,
         .log_level = HD_LOG_INFO,
         .gc_threshold = {700, 10, 10},
         .huge_pages = false,
@@ -116,6 +117,11 @@ static int set_max_frame(struct hd_settings *settings, const char *value, struct
 static int set_max_parked(struct hd_settings *settings, const char *value, struct hd_reason *reason)
 {
     return set_bounded(&settings->max_parked, "max_parked", value, 1, 1000000, reason);
+}
+
+static int set_max_rings(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    return set_bounded(&settings->max_rings, "max_rings", value, 0, 10000, reason);
 }
 
 static int set_log_level(struct hd_settings *settings, const char *value, struct hd_reason *reason)
@@ -212,6 +218,7 @@ static const struct key {
     {"max_slots", set_max_slots, false},
     {"max_frame", set_max_frame, false},
     {"max_parked", set_max_parked, false},
+    {"max_rings", set_max_rings, false},
     {"log_level", set_log_level, false},
     {"gc_threshold", set_gc_threshold, false},
     {"gc_interval", set_gc_interval, false},

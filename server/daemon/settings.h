@@ -30,6 +30,7 @@ struct hd_settings {
     uint32_t max_connections;
     uint32_t max_slots;       /* handles of a session, plus one */
     uint32_t max_frame_bytes; /* of a body */
+    uint32_t max_rings;       /* connections that may use shared memory at once; 0: none */
     uint32_t max_parked;      /* requests of a session that wait or go on in slices */
     enum hd_log_level log_level;
     uint32_t gc_threshold[3]; /* the first 0: no collection by itself */

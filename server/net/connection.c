@@ -31,8 +31,18 @@ static bool is_done(const struct hd_connection *connection)
     return connection->deaf || !hd_rpc_connection_is_working(connection->rpc);
 }
 
+/* With a ring the socket has bells and the end to tell, and is asked for room only by a descriptor that waits. */
+static int events_wanted_beside_ring(const struct hd_connection *connection)
+{
+    size_t before;
+    bool descriptor_waits = hd_rpc_next_descriptor(connection->rpc, &before) >= 0 && before == 0;
+    return (connection->disconnect_seen ? 0 : UV_READABLE) | (descriptor_waits && !connection->deaf ? UV_WRITABLE : 0);
+}
+
 static int events_wanted(const struct hd_connection *connection)
 {
+    if (hd_net_ring_state(connection) == HD_RING_OPEN)
+        return events_wanted_beside_ring(connection);
     int events = hd_connection_has_output(connection) ? UV_WRITABLE : 0;
     if (!connection->ended && hd_connection_takes_input(connection) && !hd_connection_holds_frame(connection))
         events |= UV_READABLE;
@@ -63,8 +73,12 @@ static void settle(struct hd_connection *connection)
     }
     if (is_leaving(connection))
         hd_net_linger(connection->net);
-    if (hd_connection_takes_input(connection) && hd_connection_holds_frame(connection))
+    bool takes_input = hd_connection_takes_input(connection);
+    bool holds_frame = takes_input && hd_connection_holds_frame(connection);
+    if (holds_frame)
         hd_net_retry(connection->net, connection);
+    if (connection->ring)
+        hd_net_ring_settle(connection, takes_input && !holds_frame && !connection->ended);
     poll_for(connection, events_wanted(connection));
 }
 
@@ -88,9 +102,25 @@ static void on_disconnect(struct hd_connection *connection, bool is_error)
         connection->deaf = true;
 }
 
+void hd_connection_take_turn(struct hd_connection *connection)
+{
+    if (hd_connection_takes_input(connection) && !hd_connection_holds_frame(connection))
+        hd_connection_receive(connection);
+    hd_connection_send(connection);
+    settle(connection);
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct hd_connection *connection = handle->data;
+    connection->net->sockets_busy = true;
+    if (hd_net_ring_state(connection) == HD_RING_OPEN) {
+        if (status < 0)
+            on_disconnect(connection, true);
+        hd_net_ring_hear(connection);
+        hd_connection_take_turn(connection);
+        return;
+    }
     if (status < 0 || (events & UV_DISCONNECT))
         on_disconnect(connection, status < 0);
     if (events & UV_WRITABLE) {
@@ -155,7 +185,7 @@ static int open_on(struct hd_net *net, int fd, bool is_unix, struct hd_connectio
     int on = 1;
     if (!is_unix)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* only slower without */
-    *connection = (struct hd_connection){.net = net, .fd = fd};
+    *connection = (struct hd_connection){.net = net, .fd = fd, .is_unix = is_unix};
     connection->poll.data = connection;
     int error = hd_input_init(connection);
     if (error)
@@ -208,6 +238,7 @@ void hd_connection_close(struct hd_connection *connection)
     net->rpc_touched = true;
     unlink_from(net, connection);
     hd_net_retry_cancel(net, connection);
+    hd_net_ring_close(connection);
     hd_buffer_fini(&connection->input);
     net->closing_count++;
     uv_close((uv_handle_t *)&connection->poll, on_closed);

@@ -62,7 +62,8 @@ bool hd_connection_holds_frame(const struct hd_connection *connection)
 bool hd_connection_takes_input(const struct hd_connection *connection)
 {
     return !connection->broken && !connection->refusing && !connection->net->stopping &&
-           !hd_rpc_connection_is_over(connection->rpc) && hd_rpc_connection_wants_input(connection->rpc);
+           hd_net_ring_state(connection) != HD_RING_PENDING && !hd_rpc_connection_is_over(connection->rpc) &&
+           hd_rpc_connection_wants_input(connection->rpc);
 }
 
 /*
@@ -76,6 +77,8 @@ static size_t give(struct hd_connection *connection, const uint8_t *bytes, size_
     connection->net->rpc_touched = true;
     for (int i = 0; i < ROUNDS_PER_TURN && taken < count && hd_connection_takes_input(connection); i++) {
         taken += hd_rpc_receive(connection->rpc, bytes + taken, count - taken);
+        if (hd_net_ring_state(connection) == HD_RING_PENDING)
+            hd_net_ring_made(connection);
         if (hd_rpc_connection_wants_input(connection->rpc))
             break; /* the rest is the part of a frame, or the turn's work is done */
         hd_connection_send(connection);
@@ -109,8 +112,15 @@ static void close_descriptors(struct hd_net *net, struct msghdr *message)
     }
 }
 
-/* recvmsg, and no descriptor slips in. 0: nothing there, or the peer has ended (then it is marked). */
+/* From wherever this connection's frames come. */
 static size_t receive(struct hd_connection *connection, uint8_t *to, size_t room)
+{
+    if (hd_net_ring_state(connection) == HD_RING_OPEN)
+        return hd_net_ring_receive(connection, to, room);
+    return hd_connection_recv(connection, to, room);
+}
+
+size_t hd_connection_recv(struct hd_connection *connection, uint8_t *to, size_t room)
 {
     union {
         struct cmsghdr align;

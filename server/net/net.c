@@ -122,15 +122,14 @@ static void on_idle(uv_idle_t *idle)
     (void)idle; /* its being active is all: the loop polls and does not sleep */
 }
 
-/* What follows the sockets' turns. */
-static void serve(struct hd_net *net)
+void hd_net_serve(struct hd_net *net)
 {
     retry(net);
     if (net->rpc_touched || net->rpc_has_work)
         run_slice(net);
     bool all_served = serve_ready(net);
     arm_deadline(net);
-    if (net->rpc_touched || net->rpc_has_work || net->retry_first || !all_served)
+    if (net->rpc_touched || net->rpc_has_work || net->retry_first || !all_served || net->ring_active_count)
         uv_idle_start(&net->idle, on_idle);
     else
         uv_idle_stop(&net->idle);
@@ -138,7 +137,11 @@ static void serve(struct hd_net *net)
 
 static void on_check(uv_check_t *check)
 {
-    serve(check->data);
+    struct hd_net *net = check->data;
+    hd_net_serve(net);
+    if (net->ring_active_count)
+        hd_net_rings_run(net);
+    net->sockets_busy = false;
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -146,7 +149,7 @@ static void on_deadline(uv_timer_t *timer)
     struct hd_net *net = timer->data;
     net->deadline_ns = UINT64_MAX;
     net->rpc_has_work = true;
-    serve(net);
+    hd_net_serve(net);
 }
 
 /* --- connections that are over --- */
@@ -193,6 +196,12 @@ static void visit_stats(void *source_context, hd_stat_visit visit, void *visit_c
     visit(visit_context, "net_unexpected_descriptors_count", stats.unexpected_descriptors_count);
     visit(visit_context, "net_received_bytes", stats.received_bytes);
     visit(visit_context, "net_sent_bytes", stats.sent_bytes);
+    visit(visit_context, "net_rings_count", stats.ring_count);
+    visit(visit_context, "net_rings_opened_count", stats.rings_opened_count);
+    visit(visit_context, "net_rings_refused_count", stats.rings_refused_count);
+    visit(visit_context, "net_rings_broken_count", stats.rings_broken_count);
+    visit(visit_context, "net_ring_sleeps_count", stats.ring_sleeps_count);
+    visit(visit_context, "net_ring_bells_count", stats.ring_bells_count);
     visit(visit_context, "net_slices_count", stats.slices_count);
     visit(visit_context, "net_slice_work_units_count", stats.slice_work_units);
 }
@@ -245,6 +254,7 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
     }
     init_handles(net);
     hd_rpc_server_set_stats_source(rpc, visit_stats, net);
+    hd_rpc_server_set_ring_source(rpc, hd_net_ring_make, net);
     *out = net;
     return 0;
 }
@@ -313,6 +323,7 @@ void hd_net_free(struct hd_net *net)
     if (!net)
         return;
     hd_rpc_server_set_stats_source(net->rpc, NULL, NULL);
+    hd_rpc_server_set_ring_source(net->rpc, NULL, NULL);
     if (net->reserve_fd >= 0)
         close(net->reserve_fd);
     hd_allocator_free(net->allocator, net->read_buffer, HD_NET_READ_BYTES);
@@ -323,5 +334,6 @@ void hd_net_free(struct hd_net *net)
 void hd_net_stats(const struct hd_net *net, struct hd_net_stats *out)
 {
     *out = net->stats;
+    out->ring_count = net->ring_count;
     out->slice_work_units = net->slice_work_units;
 }

@@ -27,6 +27,8 @@ struct hd_net;
 struct hd_net_config {
     uint32_t max_frame_bytes; /* of a body, as the rpc server has it */
     uint64_t slice_ns;        /* how long a slice of background work should take; 200,000 is usual */
+    uint32_t max_rings;       /* connections that may use shared memory at once; 0: none */
+    uint32_t ring_bytes;      /* of each direction; a power of two from 4 KiB to 1 MiB; 0: 64 KiB */
 };
 
 /* Counters run from start on; those called _count without "ed" are of now. */
@@ -39,10 +41,16 @@ struct hd_net_stats {
     uint64_t closed_by_peer_count;         /* end of file or reset, without a goodbye */
     uint64_t refused_frames_count;         /* requests that there was no memory to take in */
     uint64_t unexpected_descriptors_count; /* descriptors that came with bytes, and were closed */
-    uint64_t received_bytes;
+    uint64_t received_bytes;               /* from sockets and rings */
     uint64_t sent_bytes;
-    uint64_t slices_count;     /* turns of background work */
-    uint64_t slice_work_units; /* what a slice is given now */
+    uint64_t ring_count; /* connections that have one */
+    uint64_t rings_opened_count;
+    uint64_t rings_refused_count; /* beyond max_rings, for want of memory, or not on a Unix socket */
+    uint64_t rings_broken_count;  /* closed since the client's indexes made no sense */
+    uint64_t ring_sleeps_count;   /* times that a silent ring stopped being polled */
+    uint64_t ring_bells_count;    /* sleeping clients that were woken */
+    uint64_t slices_count;        /* turns of background work */
+    uint64_t slice_work_units;    /* what a slice is given now */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* From the rpc server to the socket, and the refusals that are net's own. */
 #include <errno.h>
 #include <heapd/v1/value.pb-c.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,9 +66,54 @@ bool hd_connection_has_output(const struct hd_connection *connection)
     return count > 0 || connection->refusing;
 }
 
+/* A descriptor goes with the first byte. What sendmsg says, with errno. */
+static ssize_t send_with(int socket, int fd, const uint8_t *bytes, size_t count)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count}; /* it only reads */
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Bytes whose first takes the descriptor along. 0: not now. A peer that cannot be given it is lost. */
+static size_t send_descriptor(struct hd_connection *connection, int fd, const uint8_t *bytes, size_t count)
+{
+    while (!connection->deaf) {
+        ssize_t sent = send_with(connection->fd, fd, bytes, count);
+        if (sent > 0)
+            return (size_t)sent;
+        if (sent == 0 || hd_net_is_passing(errno))
+            return 0;
+        if (errno != EINTR && errno != EPIPE && errno != ECONNRESET)
+            connection->broken = true; /* more descriptors on their way than the system allows, or not a Unix socket */
+        connection->deaf = errno != EINTR;
+    }
+    return count;
+}
+
+bool hd_connection_ring_bell(struct hd_connection *connection, int fd)
+{
+    static const uint8_t bell = 0;
+    return send_descriptor(connection, fd, &bell, 1) > 0;
+}
+
 /* What the kernel takes now; all of it, thrown away, when the peer is deaf. */
 static size_t send_bytes(struct hd_connection *connection, const uint8_t *bytes, size_t count)
 {
+    if (!connection->deaf && hd_net_ring_state(connection) == HD_RING_OPEN)
+        return hd_net_ring_send(connection, bytes, count);
     while (!connection->deaf) {
         ssize_t sent = send(connection->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0) {
@@ -79,6 +125,38 @@ static size_t send_bytes(struct hd_connection *connection, const uint8_t *bytes,
         connection->deaf = errno != EINTR;
     }
     return count;
+}
+
+/* Beside a ring the descriptor went with a bell; its frame, and what follows, go into the ring. */
+static size_t send_frames_after(struct hd_connection *connection, const uint8_t *bytes, size_t count)
+{
+    size_t next;
+    if (hd_rpc_next_descriptor(connection->rpc, &next) >= 0 && next < count)
+        count = next;
+    return send_bytes(connection, bytes, count);
+}
+
+/* Output up to the next frame that takes a descriptor along, or from there on. What went. */
+static size_t send_frames(struct hd_connection *connection, const uint8_t *bytes, size_t count)
+{
+    size_t before;
+    int fd = hd_rpc_next_descriptor(connection->rpc, &before);
+    if (fd < 0)
+        return send_bytes(connection, bytes, count);
+    if (before > 0)
+        return send_bytes(connection, bytes, before < count ? before : count);
+    size_t sent = 0;
+    if (hd_net_ring_state(connection) != HD_RING_OPEN)
+        sent = send_descriptor(connection, fd, bytes, count);
+    else if (hd_connection_ring_bell(connection, fd))
+        sent = SIZE_MAX;
+    if (sent == 0)
+        return 0;
+    hd_rpc_descriptor_sent(connection->rpc);
+    if (sent == SIZE_MAX)
+        return send_frames_after(connection, bytes, count);
+    connection->net->stats.sent_bytes += connection->deaf ? 0 : sent;
+    return sent;
 }
 
 static bool send_refusal(struct hd_connection *connection)
@@ -108,9 +186,11 @@ void hd_connection_send(struct hd_connection *connection)
         }
         if (count == 0)
             return;
-        size_t sent = send_bytes(connection, bytes, count);
-        if (sent)
+        size_t sent = send_frames(connection, bytes, count);
+        if (sent) {
             hd_rpc_sent(connection->rpc, sent);
+            hd_net_ring_socket_sent(connection, sent);
+        }
         if (sent < count)
             return;
     }

@@ -38,6 +38,8 @@
  * So what a client can make us hold is bounded: one frame and a read of input,
  * and what the rpc server lets output grow to.
  */
+struct hd_net_ring;
+
 struct hd_connection {
     uv_poll_t poll;
     struct hd_net *net;            /* borrow */
@@ -50,8 +52,10 @@ struct hd_connection {
     size_t skip_bytes;       /* of a refused frame, still to come and to be thrown away */
     struct hd_frame refused; /* its header, while refusing */
     size_t refusal_sent_bytes;
+    struct hd_net_ring *ring; /* own; NULL: frames go over the socket */
     int fd;
     int polled; /* events that are polled for now */
+    bool is_unix;
     bool in_retry;
     bool ended;           /* the peer sends no more */
     bool deaf;            /* the peer reads no more: output is dropped, what it sent is still run */
@@ -85,6 +89,11 @@ struct hd_net {
     struct hd_listener *listeners;
     int reserve_fd; /* own; what is closed to refuse a client when descriptors have run out; -1: lost */
 
+    struct hd_net_ring *ring_first; /* those that are polled */
+    struct hd_net_ring *ring_last;
+    uint32_t ring_count;        /* of all */
+    uint32_t ring_active_count; /* of those that are polled */
+
     uv_check_t check;        /* after the sockets: slices and what got ready */
     uv_idle_t idle;          /* active <=> the loop must not sleep */
     uv_timer_t deadline;     /* for hd_rpc_next_deadline_ns */
@@ -93,7 +102,8 @@ struct hd_net {
     uv_timer_t flush;        /* bounds stop */
     uint64_t deadline_ns;    /* what `deadline` is set to; UINT64_MAX: not active */
     uint64_t slice_work_units;
-    bool rpc_touched; /* bytes were given or a connection was closed since hd_rpc_run was last called */
+    bool sockets_busy; /* a socket had something to say in this turn of the loop */
+    bool rpc_touched;  /* bytes were given or a connection was closed since hd_rpc_run was last called */
     bool rpc_has_work;
 
     bool stopping;
@@ -108,6 +118,8 @@ struct hd_net {
 void hd_connection_open(struct hd_net *net, int fd, bool is_unix);
 /* Gives held input another turn, sends, closes if it is over. The connection may be gone afterwards. */
 void hd_connection_advance(struct hd_connection *connection);
+/* There may be input: receives, sends, and so on. The connection may be gone afterwards. */
+void hd_connection_take_turn(struct hd_connection *connection);
 /* The session ends now. The memory goes in libuv's callback. */
 void hd_connection_close(struct hd_connection *connection);
 
@@ -121,6 +133,8 @@ bool hd_connection_takes_input(const struct hd_connection *connection);
 bool hd_connection_holds_frame(const struct hd_connection *connection);
 /* Reads once and gives what came to the rpc server. */
 void hd_connection_receive(struct hd_connection *connection);
+/* recvmsg on the socket, and no descriptor slips in. 0: nothing there, or the peer has ended (then it is marked). */
+size_t hd_connection_recv(struct hd_connection *connection, uint8_t *to, size_t room);
 /* Gives what is held a turn. */
 void hd_connection_give_held(struct hd_connection *connection);
 
@@ -134,6 +148,34 @@ void hd_connection_refuse(int fd, int error, const char *message);
 /* Is this errno of a socket one that goes by itself? */
 bool hd_net_is_passing(int number);
 
+/* One byte that takes a descriptor along, if fd is one. False: the socket is full; try again when it is not. */
+bool hd_connection_ring_bell(struct hd_connection *connection, int fd);
+
+/* ring.c */
+
+enum hd_ring_state {
+    HD_RING_ABSENT,
+    HD_RING_PENDING, /* what is in the output still goes over the socket, and no input is taken */
+    HD_RING_OPEN,
+};
+enum hd_ring_state hd_net_ring_state(const struct hd_connection *connection);
+/* A hd_rpc_ring_source; its context is the net. */
+int hd_net_ring_make(void *net, void *connection, struct hd_rpc_ring *out);
+/* Input was given to the rpc server: if a ring was made, notes what output still goes over the socket. */
+void hd_net_ring_made(struct hd_connection *connection);
+/* `count` bytes of it went: perhaps the ring begins. */
+void hd_net_ring_socket_sent(struct hd_connection *connection, size_t count);
+/* As recv and send; they say nothing when there is nothing, and mark a connection whose ring is corrupt. */
+size_t hd_net_ring_receive(struct hd_connection *connection, uint8_t *to, size_t room);
+size_t hd_net_ring_send(struct hd_connection *connection, const uint8_t *bytes, size_t count);
+/* The socket is readable: bells, or the end. */
+void hd_net_ring_hear(struct hd_connection *connection);
+/* Polled from now on, or not, as the connection wants input. */
+void hd_net_ring_settle(struct hd_connection *connection, bool wants_input);
+/* Polls the active ones for a while, and gives turns; puts to sleep those that are silent. */
+void hd_net_rings_run(struct hd_net *net);
+void hd_net_ring_close(struct hd_connection *connection);
+
 /* listener.c */
 
 void hd_listener_close(struct hd_listener *listener);
@@ -142,6 +184,8 @@ void hd_listeners_resume(struct hd_net *net);
 
 /* net.c */
 
+/* What follows turns of connections: what got ready, slices of work, deadlines. */
+void hd_net_serve(struct hd_net *net);
 /* Gives the connection a turn after the sockets had theirs. Idempotent. */
 void hd_net_retry(struct hd_net *net, struct hd_connection *connection);
 void hd_net_retry_cancel(struct hd_net *net, struct hd_connection *connection);

@@ -7,6 +7,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "os/shared.h"
+
 /* What every supported kernel and processor has; the allocator's granule is of this size too. */
 #define HD_LINUX_PAGE_BYTES ((size_t)4096)
 
@@ -152,6 +154,11 @@ const struct hd_os *hd_os_linux(void)
         .now_ns = linux_now_ns,
         .cpu_ns = linux_cpu_ns,
         .random = linux_random,
+        .shared_new = hd_linux_shared_new,
+        .shared_map = hd_linux_shared_map,
+        .shared_seal = hd_linux_shared_seal,
+        .shared_reader = hd_linux_shared_reader,
+        .shared_close = hd_linux_shared_close,
         .page_bytes = HD_LINUX_PAGE_BYTES,
     };
     return &os;

@@ -4,10 +4,15 @@
  * Nothing else in the server maps memory, reads a clock or asks for entropy, so
  * a test can put its own vtable here: one that fails the n-th mapping, or whose
  * clock stands still. Socket and file I/O belong to server/net.
+ *
+ * Shared memory is a file without a name (memfd) that goes to other processes as
+ * a descriptor. Its size is fixed from the beginning, so nobody can shrink it
+ * under somebody's mapping: no access to it ever faults.
  */
 #ifndef HEAPD_OS_OS_H
 #define HEAPD_OS_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +42,23 @@ struct hd_os {
     uint64_t (*cpu_ns)(void *context);
     /* Unpredictable bytes; 0 or HD_ESYSTEM. */
     int (*random)(void *context, void *out, size_t bytes);
+    /*
+     * Shared memory of so many bytes, all zero, which take no pages before they are touched. for_ever: its seals are
+     * final, it stays writable. HD_EDESCRIPTORS: the process or the system has none left; HD_ESYSTEM.
+     */
+    int (*shared_new)(void *context, uint64_t bytes, bool for_ever, int *out);
+    /* Maps all of it for reading and writing; unmap takes it back. NULL when refused. */
+    void *(*shared_map)(void *context, int fd, size_t bytes);
+    /*
+     * From now on nobody can write to it, by whatever descriptor or mapping. HD_EMAPPED while somebody has it mapped
+     * for writing, or lets a device write to it. Looks at every page: some 10 ms for a GiB, and longer if somebody
+     * holds pages on purpose, so it is a helper thread's work.
+     */
+    int (*shared_seal)(void *context, int fd);
+    /* A descriptor of its own for reading alone. HD_EDESCRIPTORS, HD_ESYSTEM. */
+    int (*shared_reader)(void *context, int fd, int *out);
+    /* Frees the pages if nobody else has it: some 100 ms for a GiB. */
+    void (*shared_close)(void *context, int fd);
     void *context;
     size_t page_bytes;
 };

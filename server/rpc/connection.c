@@ -129,6 +129,7 @@ void hd_rpc_connection_close(struct hd_rpc_connection *connection)
     hd_connection_end(connection);
     take_from_ready(connection);
     link_out(connection);
+    hd_passing_fini(connection);
     hd_buffer_fini(&connection->output);
     hd_session_close(&connection->session);
     if (server->closing_last)
@@ -148,7 +149,8 @@ void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection)
 
 bool hd_connection_above_high(const struct hd_rpc_connection *connection)
 {
-    return hd_buffer_readable(&connection->output) > connection->server->config.output_high_bytes;
+    return hd_buffer_readable(&connection->output) > connection->server->config.output_high_bytes ||
+           connection->passing.count > HD_PASSING_MAX;
 }
 
 bool hd_connection_has_room(struct hd_rpc_connection *connection)
@@ -308,6 +310,7 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
 {
     hd_buffer_consume(&connection->output, count);
     connection->server->counts.sent_bytes += count;
+    connection->passing.sent_bytes += count;
     connection->starved = false;
     if (hd_buffer_readable(&connection->output) == 0)
         shrink(connection);

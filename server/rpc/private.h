@@ -74,6 +74,17 @@ const struct hd_operation *hd_operation_find(uint16_t method);
 /* ---- connections ---------------------------------------------------------- */
 
 struct hd_unfinished;
+struct hd_passing;
+
+/* Descriptors that go out with frames of the output, oldest first (descriptors.c). */
+struct hd_passing_list {
+    struct hd_passing *first;
+    struct hd_passing *last;
+    uint32_t count;
+    uint64_t sent_bytes; /* of the output since the beginning: what the positions count from */
+};
+/* More of them waiting to be sent, and no further request of the connection starts. */
+#define HD_PASSING_MAX 64u
 
 struct hd_rpc_connection {
     struct hd_rpc_server *server;
@@ -89,6 +100,7 @@ struct hd_rpc_connection {
     struct hd_rpc_peer peer;
     struct hd_session session;
     struct hd_buffer output;                /* empty => capacity >= HD_REPLY_ROOM_BYTES */
+    struct hd_passing_list passing;
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
@@ -241,6 +253,8 @@ struct hd_rpc_server {
     struct hd_analysis *analysis_ended;
     hd_rpc_stats_source stats_source; /* may be NULL */
     void *stats_source_context;
+    hd_rpc_ring_source ring_source; /* NULL: no rings */
+    void *ring_source_context;
     struct hd_slice_times slices[HD_SLICE_KINDS];
     struct hd_rpc_counts counts;
 };
@@ -297,6 +311,16 @@ int hd_reply_prepare(struct hd_call *call, hd_value value, bool as_object) HD_MU
 void hd_reply_value(struct hd_call *call, hd_value value, bool as_object);
 /* Both; the value is released on failure, too. */
 int hd_reply_result(struct hd_call *call, hd_value value, bool as_object) HD_MUST_USE;
+
+/* ---- descriptors that go with replies (descriptors.c) --------------------- */
+
+/*
+ * As hd_reply_message, and the frame takes a descriptor along, which is stolen on success. Then it is closed once it was
+ * sent, or when the connection ends. HD_ENOMEM, HD_ETOO_LARGE.
+ */
+int hd_reply_passing(struct hd_call *call, const ProtobufCMessage *message, int fd) HD_MUST_USE;
+/* Closes what was not sent. */
+void hd_passing_fini(struct hd_rpc_connection *connection);
 
 /* ---- messages (explain.c) ------------------------------------------------- */
 
@@ -472,6 +496,7 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
 /* clang-format off */
 #define HD_HANDLERS(X) \
     X(hello) X(goodbye) X(ping) \
+    X(open_ring) \
     X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
     X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
     X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \

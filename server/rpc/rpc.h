@@ -58,6 +58,24 @@ typedef void (*hd_rpc_stats_source)(void *source_context, hd_stat_visit visit, v
 void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_source source, void *source_context);
 
 /*
+ * Shared memory for a connection, which the layer above makes when a client asks: `source` is given what
+ * hd_rpc_connection_owner gives, and answers 0 with the descriptor to be passed (the rpc server's from then on), or
+ * HD_ELIMIT, HD_EINVALID, HD_EEXISTS, HD_ENOMEM, HD_EDESCRIPTORS, HD_ESYSTEM. The ring takes the place of the socket
+ * behind the output that is there when hd_rpc_receive returns. NULL: there are no rings.
+ */
+struct hd_rpc_ring {
+    int fd;
+    uint32_t to_daemon_bytes;
+    uint32_t to_client_bytes;
+};
+typedef int (*hd_rpc_ring_source)(void *source_context, void *owner, struct hd_rpc_ring *out);
+void hd_rpc_server_set_ring_source(struct hd_rpc_server *server, hd_rpc_ring_source source, void *source_context);
+
+/* Memory of the layer above that no allocator knows of counts too. False: it would pass the limit. */
+bool hd_rpc_charge(struct hd_rpc_server *server, uint64_t bytes) HD_MUST_USE;
+void hd_rpc_uncharge(struct hd_rpc_server *server, uint64_t bytes);
+
+/*
  * The layer above has no memory for input that came: collects, frees and
  * compacts in one go, a pause. True if bytes came back, so that a second try is
  * worth while. Only between calls. Soon after such a search there is no other:
@@ -88,6 +106,12 @@ size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint
 const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t *count);
 /* `count` of these bytes are on their way. */
 void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
+/*
+ * The first descriptor that is to go with the output, or -1. *before: so many bytes of hd_rpc_output come before the frame
+ * that it belongs to. It is lent until hd_rpc_descriptor_sent, which closes it; its frame must not be seen earlier.
+ */
+int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before);
+void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
 /* May input be read and given? False while output is above its mark. */
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection);
 /* Close it once the output is sent: goodbye, a broken stream, killed. */

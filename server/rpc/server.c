@@ -65,6 +65,22 @@ void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_s
     server->stats_source_context = source_context;
 }
 
+void hd_rpc_server_set_ring_source(struct hd_rpc_server *server, hd_rpc_ring_source source, void *source_context)
+{
+    server->ring_source = source;
+    server->ring_source_context = source_context;
+}
+
+bool hd_rpc_charge(struct hd_rpc_server *server, uint64_t bytes)
+{
+    return hd_account_charge(&server->heap->account, bytes);
+}
+
+void hd_rpc_uncharge(struct hd_rpc_server *server, uint64_t bytes)
+{
+    hd_account_uncharge(&server->heap->account, bytes);
+}
+
 static void close_sessions(struct hd_rpc_server *server, uint64_t units)
 {
     while (server->closing && units > 0) {

@@ -5,6 +5,7 @@
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
 #include <heapd/v1/object.pb-c.h>
+#include <heapd/v1/ring.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
 
 #include "rpc/private.h"
@@ -17,6 +18,8 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(HELLO, hello, hello_request, HD_OP_BEFORE_HELLO, NULL),
     ROW(GOODBYE, goodbye, empty, 0, NULL),
     ROW(PING, ping, ping_request, 0, NULL),
+
+    ROW(OPEN_RING, open_ring, open_ring_request, 0, NULL),
 
     ROW(CREATE, create, create_request, 0, NULL),
     ROW(EXTEND, extend, extend_request, 0, "extend (a list, set or dict has)"),

@@ -1,8 +1,10 @@
 #include "fake_rpc.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buffer.h"
 #include "common/frame.h"
@@ -25,6 +27,8 @@ struct hd_rpc_server {
     size_t relief_bytes; /* 0: relief does not help */
     hd_rpc_stats_source stats_source;
     void *stats_source_context;
+    hd_rpc_ring_source ring_source;
+    void *ring_source_context;
     struct hd_rpc_connection *connections;
 };
 
@@ -33,6 +37,8 @@ struct hd_rpc_connection {
     struct hd_rpc_connection *next;
     void *owner;
     struct hd_buffer output;
+    int passing_fd; /* -1: none */
+    size_t passing_before;
     struct hd_frame waiting; /* the parked or the sliced request */
     uint64_t deadline_ns;    /* UINT64_MAX: nothing parked */
     uint32_t slices_left;
@@ -110,6 +116,25 @@ void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_s
     server->stats_source_context = source_context;
 }
 
+void hd_rpc_server_set_ring_source(struct hd_rpc_server *server, hd_rpc_ring_source source, void *source_context)
+{
+    server->ring_source = source;
+    server->ring_source_context = source_context;
+}
+
+bool hd_rpc_charge(struct hd_rpc_server *server, uint64_t bytes)
+{
+    if (server->counts.used_bytes + bytes > server->limit_bytes)
+        return false;
+    server->counts.used_bytes += bytes;
+    return true;
+}
+
+void hd_rpc_uncharge(struct hd_rpc_server *server, uint64_t bytes)
+{
+    server->counts.used_bytes -= bytes;
+}
+
 struct stat_wanted {
     const char *name;
     uint64_t value;
@@ -150,6 +175,7 @@ int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer
     connection->server = server;
     connection->owner = owner;
     connection->deadline_ns = UINT64_MAX;
+    connection->passing_fd = -1;
     hd_buffer_init(&connection->output, &hd_allocator_libc, SIZE_MAX / 4);
     connection->next = server->connections;
     server->connections = connection;
@@ -169,6 +195,8 @@ void hd_rpc_connection_close(struct hd_rpc_connection *connection)
         link = &(*link)->next;
     *link = connection->next;
     connection->server->counts.connection_count--;
+    if (connection->passing_fd >= 0)
+        hd_rpc_descriptor_sent(connection);
     hd_buffer_fini(&connection->output);
     free(connection);
 }
@@ -232,6 +260,21 @@ static void run_request(struct hd_rpc_connection *connection, const struct hd_fr
         kill_others(connection);
         reply(connection, frame, NULL, 0);
         break;
+    case FAKE_RING: {
+        struct hd_rpc_server *server = connection->server;
+        struct hd_rpc_ring ring;
+        int error = server->ring_source(server->ring_source_context, connection->owner, &ring);
+        int8_t told = (int8_t)error;
+        connection->passing_before = hd_buffer_readable(&connection->output);
+        connection->passing_fd = error ? -1 : ring.fd;
+        reply(connection, frame, &told, 1);
+        break;
+    }
+    case FAKE_PASS: /* any descriptor will do */
+        connection->passing_before = hd_buffer_readable(&connection->output);
+        connection->passing_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        reply(connection, frame, body, frame->body_bytes);
+        break;
     case FAKE_GOODBYE:
         connection->over = true;
         reply(connection, frame, body, frame->body_bytes);
@@ -277,8 +320,21 @@ const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t 
     return *count ? hd_buffer_head(&connection->output) : NULL;
 }
 
+int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before)
+{
+    *before = connection->passing_before;
+    return connection->passing_fd;
+}
+
+void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection)
+{
+    close(connection->passing_fd);
+    connection->passing_fd = -1;
+}
+
 void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
 {
+    connection->passing_before -= connection->passing_before < count ? connection->passing_before : count;
     hd_buffer_consume(&connection->output, count);
 }
 

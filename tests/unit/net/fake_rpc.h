@@ -17,6 +17,8 @@ enum fake_method {
     FAKE_WAIT = 4,    /* body: u32 milliseconds; parked, the reply comes when they are over */
     FAKE_BIG = 5,     /* body: u32 bytes; replies with so many */
     FAKE_KILL = 6,    /* makes every other connection be over, with a reply left to send */
+    FAKE_RING = 7,    /* asks for a ring: the reply takes its descriptor along, and has the error as one byte */
+    FAKE_PASS = 8,    /* replies with the body, and a descriptor */
 };
 
 struct fake_config {

@@ -1,0 +1,90 @@
+#include "client/lib/ring.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Looks without a find before the clock is read. */
+#define LOOKS 32
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int hd_client_ring_new(int fd, uint32_t to_daemon_bytes, uint32_t to_client_bytes, struct hd_client_ring **out)
+{
+    struct stat file;
+    struct hd_ring probe;
+    size_t bytes = hd_ring_memory_bytes(to_daemon_bytes, to_client_bytes);
+    if (fstat(fd, &file) < 0 || (uint64_t)file.st_size != bytes)
+        return HD_EPROTOCOL;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        return HD_ENOMEM;
+    struct hd_client_ring *ring = calloc(1, sizeof *ring);
+    int code = ring ? hd_ring_init(&probe, memory, to_daemon_bytes, to_client_bytes, false) : HD_ENOMEM;
+    if (code) {
+        free(ring);
+        (void)munmap(memory, bytes);
+        return code == HD_EINVALID ? HD_EPROTOCOL : code;
+    }
+    *ring = (struct hd_client_ring){.ring = probe, .control = memory, .memory_bytes = bytes};
+    *out = ring;
+    return 0;
+}
+
+void hd_client_ring_free(struct hd_client_ring *ring)
+{
+    if (!ring)
+        return;
+    (void)munmap(ring->control, ring->memory_bytes);
+    free(ring);
+}
+
+/* True: there is input. Who is alone pauses between looks; in a crowd the processor is lent to the others. */
+static bool spin(struct hd_client_ring *ring, uint64_t begin_ns, uint64_t limit_ns)
+{
+    for (unsigned looks = 1;; looks++) {
+        if (hd_ring_has_input(&ring->ring))
+            return true;
+        if (atomic_load_explicit(&ring->control->crowd.value, memory_order_relaxed) > 1)
+            (void)sched_yield();
+        else
+            hd_ring_relax();
+        if (looks % LOOKS == 0 && now_ns() - begin_ns > limit_ns)
+            return false;
+    }
+}
+
+bool hd_client_ring_arm(struct hd_client_ring *ring)
+{
+    hd_ring_want(&ring->ring, HD_RING_WANTS_INPUT);
+    return !hd_ring_has_input(&ring->ring);
+}
+
+bool hd_client_ring_await(struct hd_client_ring *ring, int socket, bool wants_room, int timeout_ms)
+{
+    /* Nobody need ring for one that looks. */
+    hd_ring_want_nothing(&ring->ring);
+    if (hd_ring_has_input(&ring->ring))
+        return false;
+    uint64_t begin_ns = now_ns();
+    bool heard = false;
+    if (wants_room || timeout_ms == 0 || !spin(ring, begin_ns, hd_ring_pace_limit_ns(&ring->pace))) {
+        if (wants_room)
+            hd_ring_want(&ring->ring, HD_RING_WANTS_ROOM);
+        if (hd_client_ring_arm(ring)) {
+            struct pollfd poller = {.fd = socket, .events = POLLIN};
+            heard = poll(&poller, 1, timeout_ms) > 0;
+        }
+        hd_ring_want_nothing(&ring->ring);
+    }
+    hd_ring_pace_note(&ring->pace, now_ns() - begin_ns);
+    return heard;
+}

@@ -1,0 +1,165 @@
+/*
+ * A pair of byte rings in shared memory, as one end of them sees it. No I/O: bytes in, bytes out, and a bell.
+ *
+ *     page 0      control: one struct hd_ring_control
+ *     then        bytes from the client to the daemon; a power of two of them
+ *     then        bytes from the daemon to the client; likewise
+ *
+ * Each direction has one writer and one reader. `written` and `read` count bytes since the beginning and never run
+ * backwards; what lies between them is unread:
+ *
+ *     0 <= written - read <= capacity
+ *
+ * The other end is not trusted. Its counters are checked against our own, which live outside of the shared memory;
+ * bytes are copied out once and never looked at in place, so nothing that was checked can change afterwards. What the
+ * other end can do at worst is to be refused, or to get wrong bytes of its own.
+ *
+ * SLEEP AND WAKE. An end that found nothing says in `wants` what it waits for, looks again, and sleeps where the bell
+ * can wake it. An end that has read or written asks hd_ring_bell_due, and rings the bell if it is. Each does a full
+ * fence between its store and its look at the other's word, so one of the two always sees the other: no wake-up is
+ * lost. The bell itself is the caller's affair (the daemon and its clients use a byte on their socket). Whoever takes
+ * the flag rings, so there is at most one ring for one sleep; a bell that comes late is a wake-up for nothing.
+ */
+#ifndef HEAPD_COMMON_RING_H
+#define HEAPD_COMMON_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define HD_RING_LINE_BYTES 64
+#define HD_RING_CONTROL_BYTES 4096
+#define HD_RING_LEAST_BYTES 4096u
+#define HD_RING_MOST_BYTES (1u << 20)
+
+/* What a sleeper waits for. */
+enum hd_ring_want {
+    HD_RING_WANTS_INPUT = 1,
+    HD_RING_WANTS_ROOM = 2,
+};
+
+/* Each word is written by one side and has a cache line of its own. */
+struct hd_ring_line {
+    _Alignas(HD_RING_LINE_BYTES) _Atomic uint64_t value;
+};
+
+struct hd_ring_way {
+    struct hd_ring_line written;
+    struct hd_ring_line read;
+};
+
+struct hd_ring_control {
+    struct hd_ring_way to_daemon;
+    struct hd_ring_way to_client;
+    struct hd_ring_line daemon_wants; /* enum hd_ring_want; set by the daemon, taken by the client */
+    struct hd_ring_line client_wants; /* the other way round */
+    struct hd_ring_line crowd;        /* rings that the daemon is polling now: who is not alone yields */
+};
+
+struct hd_ring {
+    struct hd_ring_way *in; /* borrow: shared memory, until the end of use */
+    struct hd_ring_way *out;
+    _Atomic uint64_t *own_wants;
+    _Atomic uint64_t *peer_wants;
+    const uint8_t *in_data;
+    uint8_t *out_data;
+    uint64_t in_at;    /* what we have read; the shared counter is written, never read back */
+    uint64_t out_at;   /* what we have written */
+    uint64_t out_read; /* what the other end had read of it when we last looked */
+    uint32_t in_bytes;
+    uint32_t out_bytes;
+};
+
+/* All of the shared memory of a pair. */
+static inline size_t hd_ring_memory_bytes(uint32_t to_daemon_bytes, uint32_t to_client_bytes)
+{
+    return HD_RING_CONTROL_BYTES + (size_t)to_daemon_bytes + to_client_bytes;
+}
+
+/*
+ * `memory` (borrow, until the end of use) is of hd_ring_memory_bytes, and zero when the daemon begins. HD_EINVALID: a
+ * size is not a power of two between the bounds.
+ */
+int hd_ring_init(struct hd_ring *ring, void *memory, uint32_t to_daemon_bytes, uint32_t to_client_bytes,
+                 bool is_daemon) HD_MUST_USE;
+
+/* Is there something to read? Also true when the other end's counter makes no sense: reading says so. */
+static inline bool hd_ring_has_input(const struct hd_ring *ring)
+{
+    return atomic_load_explicit(&ring->in->written.value, memory_order_acquire) != ring->in_at;
+}
+
+/*
+ * Copies out what is there, at most `room` bytes; *count may be 0. HD_EPROTOCOL: the other end's counter runs backwards
+ * or promises more than the ring holds; nothing was read, and nothing can be read any more.
+ */
+int hd_ring_read(struct hd_ring *ring, uint8_t *to, size_t room, size_t *count) HD_MUST_USE;
+
+/* Copies in what there is room for; *taken may be 0. HD_EPROTOCOL as above. */
+int hd_ring_write(struct hd_ring *ring, const uint8_t *bytes, size_t count, size_t *taken) HD_MUST_USE;
+
+/* After reading or writing: is the other end asleep and waits for that? Who is told true must ring the bell. */
+static inline bool hd_ring_bell_due(struct hd_ring *ring)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(ring->peer_wants, memory_order_relaxed) == 0)
+        return false;
+    return atomic_exchange_explicit(ring->peer_wants, 0, memory_order_seq_cst) != 0;
+}
+
+/* Says what we wait for, in addition to what was said before. Look again before sleeping. */
+static inline void hd_ring_want(struct hd_ring *ring, enum hd_ring_want wants)
+{
+    (void)atomic_fetch_or_explicit(ring->own_wants, (uint64_t)wants, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Awake again. */
+static inline void hd_ring_want_nothing(struct hd_ring *ring)
+{
+    if (atomic_load_explicit(ring->own_wants, memory_order_relaxed))
+        (void)atomic_exchange_explicit(ring->own_wants, 0, memory_order_seq_cst);
+}
+
+/* ---- how long to look before sleeping -------------------------------------------------------------------------- */
+
+#define HD_RING_SPIN_MOST_NS 50000u
+#define HD_RING_SPIN_LEAST_NS 5000u
+
+/* A moving average of how long one had to wait. */
+struct hd_ring_pace {
+    uint32_t average_ns;
+};
+
+static inline void hd_ring_pace_note(struct hd_ring_pace *pace, uint64_t waited_ns)
+{
+    uint32_t sample = waited_ns < 4 * HD_RING_SPIN_MOST_NS ? (uint32_t)waited_ns : 4 * HD_RING_SPIN_MOST_NS;
+    pace->average_ns = pace->average_ns - pace->average_ns / 8 + sample / 8;
+}
+
+/*
+ * Who usually waits for longer than it is worth looks only for a moment. Else four times the usual and a bit, so that
+ * a late answer does not cost a sleep.
+ */
+static inline uint32_t hd_ring_pace_limit_ns(const struct hd_ring_pace *pace)
+{
+    if (pace->average_ns > HD_RING_SPIN_MOST_NS)
+        return HD_RING_SPIN_LEAST_NS;
+    uint32_t limit = 4 * pace->average_ns + HD_RING_SPIN_LEAST_NS;
+    return limit < HD_RING_SPIN_MOST_NS ? limit : HD_RING_SPIN_MOST_NS;
+}
+
+/* Tells the processor that we only look. */
+static inline void hd_ring_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif
