@@ -53,6 +53,13 @@
     X(GONE, 40, FAILED_PRECONDITION, "the object that the weak reference was to is gone") \
     X(ITERATION, 41, FAILED_PRECONDITION, "the container changed during iteration; open a new cursor") \
     X(EMPTY, 42, NOT_FOUND, "the container is empty") \
+    /* coordination */ \
+    X(QUEUE_FULL, 45, FAILED_PRECONDITION, "the queue is full; get something first, or wait") \
+    X(QUEUE_EMPTY, 46, FAILED_PRECONDITION, "the queue is empty; put something first, or wait") \
+    X(NOT_LOCKED, 47, FAILED_PRECONDITION, "the lock is not locked; acquire it first") \
+    X(NOT_OWNED, 48, FAILED_PRECONDITION, "this session and thread do not hold the lock; acquire it first") \
+    X(OVER_RELEASE, 49, FAILED_PRECONDITION, "released or done more often than acquired or put") \
+    X(BROKEN_BARRIER, 50, ABORTED, "the barrier is broken; reset it") \
     /* Buffers and descriptors. */ \
     X(SEALED, 53, FAILED_PRECONDITION, "the buffer is sealed and nobody can write to it; make another one") \
     X(NOT_SEALED, 54, FAILED_PRECONDITION, "the buffer is not sealed yet; its writer seals it first") \

@@ -12,6 +12,7 @@
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/object.pb-c.h"
 #include "heapd/v1/session.pb-c.h"
+#include "heapd/v1/sync.pb-c.h"
 
 /*
  * What a result points to lies in one block, result->memory: first an array of
@@ -320,6 +321,8 @@ static const struct reply_form stats_form = {&heapd__v1__stats_reply__descriptor
 static const struct reply_form sessions_form = {&heapd__v1__list_sessions_reply__descriptor, decode_sessions};
 static const struct reply_form memory_form = {&heapd__v1__memory_reply__descriptor, hd_memory_decode};
 
+static const struct reply_form sync_state_form = {&heapd__v1__sync_state__descriptor, hd_sync_decode_state};
+
 static const struct reply_form *form_of(uint16_t method)
 {
     switch (method) {
@@ -365,6 +368,19 @@ static const struct reply_form *form_of(uint16_t method)
         return &compaction_form;
     case HEAPD_METHOD_MEMORY:
         return &memory_form;
+
+    case HEAPD_METHOD_CREATE_SYNC:
+    case HEAPD_METHOD_ACQUIRE:
+    case HEAPD_METHOD_GET:
+    case HEAPD_METHOD_JOIN:
+    case HEAPD_METHOD_CONDITION_WAIT:
+    case HEAPD_METHOD_NOTIFY:
+    case HEAPD_METHOD_EVENT_WAIT:
+    case HEAPD_METHOD_BARRIER_WAIT:
+        return &value_form;
+    case HEAPD_METHOD_SYNC_STATE:
+        return &sync_state_form;
+
     default:
         return &empty_form;
     }

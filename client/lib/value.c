@@ -18,10 +18,29 @@ _Static_assert((int)HEAPD_TYPE_SCOPE == (int)HEAPD__V1__TYPE__TYPE_SCOPE, "");
 const char *heapd_type_name(int type)
 {
     static const char *const names[] = {
-        "?",    "none",  "bool", "int", "float", "str",      "bytes",
-        "list", "tuple", "dict", "set", "class", "instance", "scope",
+        [HEAPD_TYPE_NONE] = "none",
+        [HEAPD_TYPE_BOOL] = "bool",
+        [HEAPD_TYPE_INT] = "int",
+        [HEAPD_TYPE_FLOAT] = "float",
+        [HEAPD_TYPE_STR] = "str",
+        [HEAPD_TYPE_BYTES] = "bytes",
+        [HEAPD_TYPE_LIST] = "list",
+        [HEAPD_TYPE_TUPLE] = "tuple",
+        [HEAPD_TYPE_DICT] = "dict",
+        [HEAPD_TYPE_SET] = "set",
+        [HEAPD_TYPE_CLASS] = "class",
+        [HEAPD_TYPE_INSTANCE] = "instance",
+        [HEAPD_TYPE_SCOPE] = "scope",
+        [HEAPD_TYPE_QUEUE] = "queue",
+        [HEAPD_TYPE_LOCK] = "lock",
+        [HEAPD_TYPE_RLOCK] = "rlock",
+        [HEAPD_TYPE_SEMAPHORE] = "semaphore",
+        [HEAPD_TYPE_CONDITION] = "condition",
+        [HEAPD_TYPE_EVENT] = "event",
+        [HEAPD_TYPE_BARRIER] = "barrier",
     };
-    return type > 0 && (size_t)type < sizeof names / sizeof names[0] ? names[type] : "?";
+    bool known = type > 0 && (size_t)type < sizeof names / sizeof names[0] && names[type];
+    return known ? names[type] : "?";
 }
 
 void heapd_value_clear(struct heapd_value *value)

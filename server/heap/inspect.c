@@ -22,22 +22,28 @@ void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_objec
 }
 
 static const char *const type_stat_names[] = {
-    NULL,
-    "objects_int_count",
-    "objects_float_count",
-    "objects_str_count",
-    "objects_bytes_count",
-    "objects_list_count",
-    "objects_tuple_count",
-    "objects_dict_count",
-    "objects_set_count",
-    "objects_class_count",
-    "objects_instance_count",
-    "objects_scope_count",
-    "objects_frozenset_count",
-    "objects_weak_reference_count",
-    "objects_soft_reference_count",
-    "objects_cursor_count",
+    [HD_TYPE_INT] = "objects_int_count",
+    [HD_TYPE_FLOAT] = "objects_float_count",
+    [HD_TYPE_STR] = "objects_str_count",
+    [HD_TYPE_BYTES] = "objects_bytes_count",
+    [HD_TYPE_LIST] = "objects_list_count",
+    [HD_TYPE_TUPLE] = "objects_tuple_count",
+    [HD_TYPE_DICT] = "objects_dict_count",
+    [HD_TYPE_SET] = "objects_set_count",
+    [HD_TYPE_CLASS] = "objects_class_count",
+    [HD_TYPE_INSTANCE] = "objects_instance_count",
+    [HD_TYPE_SCOPE] = "objects_scope_count",
+    [HD_TYPE_QUEUE] = "objects_queue_count",
+    [HD_TYPE_LOCK] = "objects_lock_count",
+    [HD_TYPE_RLOCK] = "objects_rlock_count",
+    [HD_TYPE_SEMAPHORE] = "objects_semaphore_count",
+    [HD_TYPE_CONDITION] = "objects_condition_count",
+    [HD_TYPE_EVENT] = "objects_event_count",
+    [HD_TYPE_BARRIER] = "objects_barrier_count",
+    [HD_TYPE_FROZENSET] = "objects_frozenset_count",
+    [HD_TYPE_WEAK] = "objects_weak_reference_count",
+    [HD_TYPE_SOFT] = "objects_soft_reference_count",
+    [HD_TYPE_CURSOR] = "objects_cursor_count",
 };
 
 void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, const char *name, uint64_t value),
@@ -102,7 +108,8 @@ void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, cons
     for (size_t i = 0; i < sizeof stats / sizeof stats[0]; i++)
         visit(context, stats[i].name, stats[i].value);
     for (size_t i = 1; i < sizeof type_stat_names / sizeof type_stat_names[0]; i++)
-        visit(context, type_stat_names[i], heap->objects.type_count[i]);
+        if (type_stat_names[i])
+            visit(context, type_stat_names[i], heap->objects.type_count[i]);
 }
 
 /* ---- checks --------------------------------------------------------------- */

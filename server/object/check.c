@@ -3,6 +3,7 @@
 #include "object/hash_table.h"
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/sync.h"
 
 static const char *check_int(const struct hd_int *big)
 {
@@ -59,6 +60,6 @@ const char *hd_object_check(struct hd_objects *objects, hd_value object)
         return class->layout_count == hd_dict_length(objects, class->layout) ? NULL : "class: layout_count";
     }
     default:
-        return NULL;
+        return hd_sync_check(objects, object);
     }
 }

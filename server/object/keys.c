@@ -13,6 +13,7 @@
 #include "object/object.h"
 #include "object/payload.h"
 #include "object/references.h"
+#include "object/sync.h"
 
 static inline uint64_t rotate(uint64_t x, int bits)
 {
@@ -232,6 +233,10 @@ static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out
         *out = hash_identity(objects, value);
         return 0;
     default:
+        if (hd_is_sync(hd_kind_of(objects, value))) {
+            *out = hash_identity(objects, value);
+            return 0;
+        }
         return HD_EUNHASHABLE;
     }
 }

@@ -38,6 +38,15 @@ enum hd_type {
     HD_TYPE_WEAK = 13,
     HD_TYPE_SOFT = 14,
     HD_TYPE_CURSOR = 15,
+
+    /* Coordination: sync.h. */
+    HD_TYPE_QUEUE = 16,
+    HD_TYPE_LOCK = 17,
+    HD_TYPE_RLOCK = 18,
+    HD_TYPE_SEMAPHORE = 19,
+    HD_TYPE_CONDITION = 20,
+    HD_TYPE_EVENT = 21,
+    HD_TYPE_BARRIER = 22,
 };
 
 /* What a value is to a client, boxed or inline: numbers of heapd.v1.Type. */
@@ -59,6 +68,14 @@ enum hd_kind_of_value {
     HD_IS_WEAK = 15,
     HD_IS_SOFT = 16,
     HD_IS_CURSOR = 17,
+
+    HD_IS_QUEUE = 18,
+    HD_IS_LOCK = 19,
+    HD_IS_RLOCK = 20,
+    HD_IS_SEMAPHORE = 21,
+    HD_IS_CONDITION = 22,
+    HD_IS_EVENT = 23,
+    HD_IS_BARRIER = 24,
 };
 
 #define HD_BYTES_MAX ((size_t)1 << 30)      /* of one str, bytes or int */
@@ -70,6 +87,8 @@ enum hd_kind_of_value {
 #define HD_CHAIN_MAX 1000
 
 #define HD_MEMO_SLOTS 4096
+
+struct hd_sync;
 
 /* A string that was made lately, to be shared by the next equal one. Weak. */
 struct hd_memo_slot {
@@ -106,6 +125,7 @@ struct hd_objects {
     uint32_t soft_oldest;
     uint64_t soft_count;         /* that have an object */
     uint64_t soft_evicted_count; /* ever */
+    struct hd_sync *sync; /* own: sync.h */
 };
 
 /* Registers the types with the collector. HD_ENOMEM. */

@@ -6,6 +6,7 @@
 #include "object/object.h"
 #include "object/payload.h"
 #include "object/sequence.h"
+#include "object/sync.h"
 
 /* Python's index from a key: an int or a bool. One that fits no list is out of any range. */
 static int index_of(const struct hd_objects *objects, const struct hd_key *key, int64_t *out)
@@ -156,6 +157,12 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
     case HD_IS_SCOPE:
         *out = hd_scope_is_closed(objects, object) ? 0 : hd_dict_length(objects, hd_scope_names(objects, object));
         return 0;
+    case HD_IS_QUEUE: {
+        struct hd_sync_info info;
+        hd_sync_inspect(objects, object, &info);
+        *out = info.value;
+        return 0;
+    }
     default:
         return HD_ETYPE;
     }

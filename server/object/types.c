@@ -5,6 +5,8 @@
 
 #include "object/payload.h"
 #include "object/references.h"
+#include "object/sync.h"
+#include "object/sync_internal.h"
 
 static void leaf_dispose(struct hd_gc *gc, uint32_t index, void *payload)
 {
@@ -24,6 +26,11 @@ int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct h
     objects->memo = hd_allocator_new_zeroed(allocator, HD_MEMO_SLOTS * sizeof *objects->memo);
     if (!objects->memo)
         return HD_ENOMEM;
+    objects->sync = hd_allocator_new_zeroed(allocator, sizeof *objects->sync);
+    if (!objects->sync) {
+        hd_allocator_free(allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
+        return HD_ENOMEM;
+    }
     objects->gc = gc;
     objects->allocator = allocator;
     objects->hash_key[0] = hash_key[0];
@@ -43,6 +50,13 @@ int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct h
     gc->types[HD_TYPE_FROZENSET] = &hd_frozenset_ops;
     gc->types[HD_TYPE_WEAK] = &hd_weak_ops;
     gc->types[HD_TYPE_SOFT] = &hd_soft_ops;
+    gc->types[HD_TYPE_QUEUE] = &hd_queue_ops;
+    gc->types[HD_TYPE_LOCK] = &hd_lock_ops;
+    gc->types[HD_TYPE_RLOCK] = &hd_rlock_ops;
+    gc->types[HD_TYPE_SEMAPHORE] = &hd_semaphore_ops;
+    gc->types[HD_TYPE_CONDITION] = &hd_condition_ops;
+    gc->types[HD_TYPE_EVENT] = &hd_event_ops;
+    gc->types[HD_TYPE_BARRIER] = &hd_barrier_ops;
     return 0;
 }
 
@@ -52,6 +66,7 @@ void hd_objects_fini(struct hd_objects *objects)
         return;
     hd_references_fini(objects);
     hd_allocator_free(objects->allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
+    hd_allocator_free(objects->allocator, objects->sync, sizeof *objects->sync);
     hd_allocator_free(objects->allocator, objects->class_indices, objects->class_capacity * sizeof(uint32_t));
     memset(objects, 0, sizeof *objects);
 }
@@ -88,9 +103,31 @@ enum hd_kind_of_value hd_kind_of(const struct hd_objects *objects, hd_value valu
 const char *hd_kind_name(enum hd_kind_of_value kind)
 {
     static const char *const names[] = {
-        "?",     "none",     "bool",  "int",       "float",          "str",           "bytes", "list", "tuple", "dict", "set",
-        "class", "instance", "scope", "frozenset", "weak reference", "soft reference", "cursor",
+        [HD_IS_NONE] = "none",
+        [HD_IS_BOOL] = "bool",
+        [HD_IS_INT] = "int",
+        [HD_IS_FLOAT] = "float",
+        [HD_IS_STR] = "str",
+        [HD_IS_BYTES] = "bytes",
+        [HD_IS_LIST] = "list",
+        [HD_IS_TUPLE] = "tuple",
+        [HD_IS_DICT] = "dict",
+        [HD_IS_SET] = "set",
+        [HD_IS_CLASS] = "class",
+        [HD_IS_INSTANCE] = "instance",
+        [HD_IS_SCOPE] = "scope",
+        [HD_IS_QUEUE] = "queue",
+        [HD_IS_LOCK] = "lock",
+        [HD_IS_RLOCK] = "rlock",
+        [HD_IS_SEMAPHORE] = "semaphore",
+        [HD_IS_CONDITION] = "condition",
+        [HD_IS_EVENT] = "event",
+        [HD_IS_BARRIER] = "barrier",
+        [HD_IS_FROZENSET] = "frozenset",
+        [HD_IS_WEAK] = "weak reference",
+        [HD_IS_SOFT] = "soft reference",
+        [HD_IS_CURSOR] = "cursor",
     };
     unsigned index = (unsigned)kind;
-    return index < sizeof names / sizeof names[0] ? names[index] : "?";
+    return index < sizeof names / sizeof names[0] && names[index] ? names[index] : "?";
 }

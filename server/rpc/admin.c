@@ -70,7 +70,7 @@ static void add_now(struct hd_rpc_server *server, struct stat_list *list)
     add_stat(list, "rpc_sessions_count", server->connection_count);
     add_stat(list, "rpc_sessions_closing_count", server->closing_count);
     add_stat(list, "rpc_handles_count", handle_count(server));
-    add_stat(list, "rpc_parked_count", server->waiter_count);
+    add_stat(list, "rpc_parked_count", server->parked_count);
     add_stat(list, "rpc_unfinished_count", server->unfinished_count);
     add_stat(list, "rpc_output_waiting_bytes", output_bytes(server));
 }
@@ -128,6 +128,7 @@ int hd_run_stats(struct hd_call *call, const void *message)
     add_ever(call->server, &list);
     add_by_kind(call->server, &list);
     hd_slice_stats(call->server, add_stat, &list);
+    hd_sync_stats(call->server, add_stat, &list);
     if (call->server->stats_source)
         call->server->stats_source(call->server->stats_source_context, add_stat, &list);
     if (list.failed)

@@ -82,7 +82,7 @@ static void end_analysis(struct hd_unfinished *unfinished)
     server->analysis_ended = analysis;
 }
 
-static const struct hd_unfinished_kind analysis_kind = {step_analysis, end_analysis};
+static const struct hd_unfinished_kind analysis_kind = {.step = step_analysis, .free = end_analysis};
 
 int hd_analysis_new(struct hd_call *call, const struct hd_analysis_kind *kind, struct hd_analysis **out)
 {

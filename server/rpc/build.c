@@ -143,7 +143,7 @@ static void free_build(struct hd_unfinished *unfinished)
     hd_allocator_free(connection->server->allocator, build, sizeof *build);
 }
 
-static const struct hd_unfinished_kind build_kind = {step_build, free_build};
+static const struct hd_unfinished_kind build_kind = {.step = step_build, .free = free_build};
 
 static int go_on(struct hd_call *call, const struct order *order, const struct hd_call_build *plan)
 {

@@ -127,6 +127,7 @@ static void run_cancel(struct hd_rpc_connection *connection, const struct hd_fra
     struct hd_unfinished *unfinished = hd_unfinished_find(connection, frame->request_id);
     if (unfinished)
         hd_unfinished_cancel(unfinished);
+    hd_sync_answer(connection->server);
 }
 
 void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
@@ -157,4 +158,5 @@ void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     /* Who cannot even say Hello does not speak this protocol. */
     if (!connection->greeted)
         hd_connection_end(connection);
+    hd_sync_answer(server);
 }

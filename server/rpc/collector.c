@@ -48,7 +48,7 @@ static void free_collect(struct hd_unfinished *unfinished)
     hd_allocator_free(unfinished->connection->server->allocator, unfinished, sizeof(struct collect));
 }
 
-static const struct hd_unfinished_kind collect_kind = {step_collect, free_collect};
+static const struct hd_unfinished_kind collect_kind = {.step = step_collect, .free = free_collect};
 
 static int begin(struct hd_call *call, const Heapd__V1__CollectRequest *request, struct hd_collect *out)
 {

@@ -118,6 +118,7 @@ void hd_connection_end(struct hd_rpc_connection *connection)
     connection->over = true;
     while (connection->unfinished_first)
         hd_unfinished_drop(connection->unfinished_first);
+    (void)hd_session_end_holds(&connection->session, HD_HOLDS_AT_ONCE); /* the rest when it is closed */
 }
 
 /* The session lives on, among those that end, until all that it held was released. */
@@ -138,6 +139,7 @@ void hd_rpc_connection_close(struct hd_rpc_connection *connection)
         server->closing = connection;
     server->closing_last = connection;
     server->closing_count++;
+    hd_sync_answer(server);
 }
 
 void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection)
@@ -190,6 +192,7 @@ static void break_stream(struct hd_rpc_connection *connection, const struct hd_f
         (void)hd_fail(&call, error, "a frame with unknown flags 0x%02x", frame->flags);
     hd_connection_end(connection);
     hd_reply_error(&call, error);
+    hd_sync_answer(connection->server);
 }
 
 /* The first whole frame, if there is one, room for its reply, and nothing amiss. */

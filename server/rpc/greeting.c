@@ -49,6 +49,7 @@ int hd_run_hello(struct hd_call *call, const void *message)
 int hd_run_goodbye(struct hd_call *call, const void *message)
 {
     (void)message;
+    call->session->orderly = true;
     hd_connection_end(call->connection);
     hd_reply_empty(call);
     return 0;

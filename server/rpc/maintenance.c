@@ -47,7 +47,7 @@ static void free_freeze(struct hd_unfinished *unfinished)
     hd_allocator_free(server->allocator, unfinished, sizeof(struct freeze));
 }
 
-static const struct hd_unfinished_kind freeze_kind = {step_freeze, free_freeze};
+static const struct hd_unfinished_kind freeze_kind = {.step = step_freeze, .free = free_freeze};
 
 static int run_freeze(struct hd_call *call, bool freeze)
 {
@@ -152,7 +152,7 @@ static void free_compact(struct hd_unfinished *unfinished)
     hd_allocator_free(unfinished->connection->server->allocator, unfinished, sizeof(struct compact));
 }
 
-static const struct hd_unfinished_kind compact_kind = {step_compact, free_compact};
+static const struct hd_unfinished_kind compact_kind = {.step = step_compact, .free = free_compact};
 
 int hd_run_compact(struct hd_call *call, const void *message)
 {

@@ -10,6 +10,7 @@
 #include "common/buffer.h"
 #include "common/frame.h"
 #include "object/prefetch.h"
+#include "object/sync.h"
 #include "rpc/arena.h"
 #include "rpc/hot.h"
 #include "rpc/rpc.h"
@@ -44,6 +45,8 @@
 #define HD_AT_ONCE_NODES 4096u
 /* Waiting requests that one Bind answers at once; more are answered in slices. */
 #define HD_WAKE_AT_ONCE 64u
+/* Locks of a session that ends that are given up at once; more are in slices. */
+#define HD_HOLDS_AT_ONCE 1024u
 
 /* ---- operations (table.c) ------------------------------------------------- */
 
@@ -229,15 +232,18 @@ struct hd_rpc_server {
     struct hd_unfinished *runnable_last;
     /* Requests that wait for a name: waiters.c. */
     struct hd_waiter_list buckets[HD_WAITER_BUCKETS];
-    struct hd_waiter **waiters;   /* own; waiter_count of them; their scopes are roots */
-    struct hd_waiter **deadlines; /* own; a heap, the earliest first; deadline_count of them */
+    struct hd_waiter **waiters; /* own; waiter_count of them; their scopes are roots */
     uint32_t waiter_count;
-    uint32_t waiter_capacity; /* of both arrays */
+    uint32_t waiter_capacity;
+    /* Deadlines of whatever is parked: deadlines.c. */
+    struct hd_unfinished **deadlines; /* own; a heap, the earliest first; deadline_count of them */
     uint32_t deadline_count;
+    uint32_t deadline_capacity;
     struct hd_root_source waiter_roots;
     uint64_t names_epoch; /* the heap's, as far as waiters know of it */
     bool waiters_stale;   /* a scope was closed: all are to look again */
     uint64_t unfinished_count;
+    uint64_t parked_count; /* of these */
     /* After a search for memory that did not help: the number of requests at which the next may be. */
     uint64_t relief_after;
     uint64_t input_relief_after; /* the same, for hd_rpc_relieve */
@@ -388,6 +394,8 @@ struct hd_unfinished_kind {
     enum hd_step (*step)(struct hd_unfinished *unfinished, uint64_t units);
     /* Frees what it has and the memory itself; it is in no list any more. */
     void (*free)(struct hd_unfinished *unfinished);
+    /* The client wants it to stop; it answers, now or later. NULL: it is dropped, with HD_ECANCELLED. */
+    void (*cancel)(struct hd_unfinished *unfinished);
 };
 
 struct hd_unfinished {
@@ -400,10 +408,14 @@ struct hd_unfinished {
     uint64_t request_id;
     hd_handle into;
     uint16_t method;
+    uint64_t deadline_ns;
+    uint32_t deadline_position; /* in server->deadlines, or HD_NOT_TIMED */
+    bool timed_out;             /* its deadline has passed */
     bool runnable;
     bool blocked;
     bool parked;
 };
+#define HD_NOT_TIMED UINT32_MAX
 
 /* May one more of this session's requests stay unfinished? HD_ELIMIT. */
 int hd_unfinished_allowed(struct hd_call *call) HD_MUST_USE;
@@ -439,8 +451,31 @@ void hd_waiters_bound(struct hd_rpc_server *server, const uint8_t *name, size_t 
  * hd_rpc_run does it, once for all scopes that were closed in a turn (waiters_stale).
  */
 void hd_waiters_wake_all(struct hd_rpc_server *server);
+
+/* ---- deadlines (deadlines.c) ---------------------------------------------- */
+
+/* Makes room for one more. HD_ENOMEM. */
+int hd_deadline_reserve(struct hd_rpc_server *server) HD_MUST_USE;
+/* After hd_deadline_reserve and hd_unfinished_add: it is made runnable, timed_out, once wait_ms have passed. */
+void hd_deadline_set(struct hd_unfinished *unfinished, uint64_t wait_ms);
+/* Takes one without a deadline. */
+void hd_deadline_remove(struct hd_unfinished *unfinished);
 /* Those whose time is over. */
-void hd_waiters_expire(struct hd_rpc_server *server);
+void hd_deadlines_expire(struct hd_rpc_server *server);
+void hd_deadlines_fini(struct hd_rpc_server *server);
+
+/* ---- coordination (sync_wait.c) ------------------------------------------- */
+
+/*
+ * Does what the request asks, or parks the call for wait_ms (-1: without end). The
+ * reply, when it comes, is that of the act. HD_CALL_CONTINUES, or what hd_sync_try
+ * says; what the request owns is given up on failure.
+ */
+int hd_call_sync(struct hd_call *call, struct hd_sync_request *request, int64_t wait_ms, bool as_object) HD_MUST_USE;
+/* Answers those whose turn has come. To be called when a request, a deadline or an end may have woken some. */
+void hd_sync_answer(struct hd_rpc_server *server);
+/* For Stats. */
+void hd_sync_stats(const struct hd_rpc_server *server, hd_stat_visit visit, void *context);
 
 /* ---- what the server does by itself (policy.c) ---------------------------- */
 
@@ -505,6 +540,9 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
     X(why) \
     X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
+    X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory) \
+    X(create_sync) X(acquire) X(unlock) X(sync_state) X(put) X(get) X(task_done) X(join) X(condition_wait) X(notify) \
+    X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)

@@ -50,6 +50,7 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
     while (hd_analyses_release(server, UINT64_MAX))
         ;
     hd_waiters_fini(server);
+    hd_deadlines_fini(server);
     hd_rpc_arena_fini(&server->arena);
     hd_allocator_free(server->allocator, server, sizeof *server);
 }
@@ -117,7 +118,8 @@ static bool step_heap(struct hd_rpc_server *server, uint64_t units)
 bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 {
     uint64_t half = work_units / 2 + 1;
-    hd_waiters_expire(server);
+    hd_deadlines_expire(server);
+    hd_sync_answer(server);
     if (server->waiters_stale || server->names_epoch != server->heap->names_epoch)
         hd_waiters_wake_all(server);
     uint64_t left = half;
@@ -126,6 +128,7 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
     if (server->closing)
         close_measured(server, left / 2 + 1);
     bool releasing = server->analysis_ended && hd_analyses_release(server, left / 2 + 1);
+    hd_sync_answer(server);
     hd_policy_run(server);
     server->heap_behind = step_heap(server, half);
     return server->heap_behind || server->closing || server->runnable_first || releasing;

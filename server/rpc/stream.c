@@ -124,7 +124,7 @@ static void free_export(struct hd_unfinished *unfinished)
     hd_allocator_free(unfinished->connection->server->allocator, export, sizeof *export);
 }
 
-static const struct hd_unfinished_kind export_kind = {step_export, free_export};
+static const struct hd_unfinished_kind export_kind = {.step = step_export, .free = free_export};
 
 static uint32_t part_bytes_of(const struct hd_call *call, uint32_t wanted)
 {

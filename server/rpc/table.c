@@ -7,6 +7,7 @@
 #include <heapd/v1/object.pb-c.h>
 #include <heapd/v1/ring.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
+#include <heapd/v1/sync.pb-c.h>
 
 #include "rpc/private.h"
 
@@ -71,6 +72,23 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(KILL_SESSION, kill_session, kill_session_request, HD_OP_ADMIN, NULL),
     ROW(SHUTDOWN, shutdown, empty, HD_OP_ADMIN, NULL),
     ROW(MEMORY, memory, empty, HD_OP_ADMIN, NULL),
+
+    ROW(CREATE_SYNC, create_sync, create_sync_request, 0, NULL),
+    ROW(ACQUIRE, acquire, acquire_request, HD_OP_CONTINUES, "acquire (a lock, rlock or semaphore has)"),
+    ROW(UNLOCK, unlock, unlock_request, 0, "release (a lock, rlock or semaphore has)"),
+    ROW(SYNC_STATE, sync_state, sync_state_request, 0, "state of coordination"),
+    ROW(PUT, put, put_request, HD_OP_CONTINUES, "put (a queue has)"),
+    ROW(GET, get, get_request, HD_OP_CONTINUES, "get (a queue has)"),
+    ROW(TASK_DONE, task_done, sync_request, 0, "task_done (a queue has)"),
+    ROW(JOIN, join, wait_request, HD_OP_CONTINUES, "join (a queue has)"),
+    ROW(CONDITION_WAIT, condition_wait, wait_request, HD_OP_CONTINUES, "notifications (a condition has)"),
+    ROW(NOTIFY, notify, notify_request, 0, "notify (a condition has)"),
+    ROW(EVENT_SET, event_set, sync_request, 0, "set (an event has)"),
+    ROW(EVENT_CLEAR, event_clear, sync_request, 0, "clear (an event has)"),
+    ROW(EVENT_WAIT, event_wait, wait_request, HD_OP_CONTINUES, "event to wait for"),
+    ROW(BARRIER_WAIT, barrier_wait, wait_request, HD_OP_CONTINUES, "barrier to wait at"),
+    ROW(BARRIER_RESET, barrier_reset, sync_request, 0, "reset (a barrier has)"),
+    ROW(BARRIER_ABORT, barrier_abort, sync_request, 0, "abort (a barrier has)"),
 };
 
 const struct hd_operation *hd_operation_find(uint16_t method)

@@ -21,6 +21,7 @@ void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinis
         .into = call->into,
         .method = call->method,
         .parked = parked,
+        .deadline_position = HD_NOT_TIMED,
     };
     if (connection->unfinished_last)
         connection->unfinished_last->next = unfinished;
@@ -31,6 +32,7 @@ void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinis
     connection->server->unfinished_count++;
     if (parked) {
         connection->server->counts.parked_ever_count++;
+        connection->server->parked_count++;
         return;
     }
     connection->working_count++;
@@ -101,6 +103,7 @@ void hd_unfinished_drop(struct hd_unfinished *unfinished)
     struct hd_rpc_connection *connection = unfinished->connection;
     take_out_of_turns(unfinished);
     set_blocked(unfinished, false);
+    hd_deadline_remove(unfinished);
     if (unfinished->previous)
         unfinished->previous->next = unfinished->next;
     else
@@ -111,7 +114,9 @@ void hd_unfinished_drop(struct hd_unfinished *unfinished)
         connection->unfinished_last = unfinished->previous;
     connection->unfinished_count--;
     connection->server->unfinished_count--;
-    if (!unfinished->parked)
+    if (unfinished->parked)
+        connection->server->parked_count--;
+    else
         connection->working_count--;
     unfinished->kind->free(unfinished);
 }
@@ -119,6 +124,10 @@ void hd_unfinished_drop(struct hd_unfinished *unfinished)
 void hd_unfinished_cancel(struct hd_unfinished *unfinished)
 {
     struct hd_call call;
+    if (unfinished->kind->cancel) {
+        unfinished->kind->cancel(unfinished);
+        return;
+    }
     hd_unfinished_call(unfinished, &call);
     hd_unfinished_drop(unfinished);
     hd_call_refuse(&call, HD_ECANCELLED);

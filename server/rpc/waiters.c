@@ -2,8 +2,7 @@
  * Requests that wait for a name to be bound.
  *
  * A waiter lies in the bucket of its name's hash, so that a Bind finds those
- * that it may wake, and, if it has one, at its place in the heap of deadlines.
- * It holds a reference to its scope: the waiters are roots of the collector.
+ * that it may wake, and has a deadline (deadlines.c). It holds a reference to its scope: the waiters are roots of the collector.
  * Memory for all of this is there before a request is parked, so waking and
  * ending need none.
  */
@@ -11,19 +10,13 @@
 
 #include "rpc/private.h"
 
-/* Longer waits end then; it is 34 years. */
-#define WAIT_MAX_MS (UINT64_C(1) << 40)
-#define NOT_TIMED UINT32_MAX
-
 struct hd_waiter {
     struct hd_unfinished base;
     struct hd_waiter *next; /* of the bucket, oldest first */
     struct hd_waiter *previous;
     hd_value scope; /* own */
     uint64_t wait_ms;
-    uint64_t deadline_ns;
-    uint32_t number;   /* in server->waiters */
-    uint32_t position; /* in server->deadlines, or NOT_TIMED once it is over */
+    uint32_t number; /* in server->waiters */
     uint32_t hash;
     bool as_object;
     size_t name_bytes;
@@ -57,7 +50,6 @@ void hd_waiters_fini(struct hd_rpc_server *server)
     size_t bytes = server->waiter_capacity * sizeof(struct hd_waiter *);
     hd_gc_remove_roots(&server->heap->gc, &server->waiter_roots);
     hd_allocator_free(server->allocator, server->waiters, bytes);
-    hd_allocator_free(server->allocator, server->deadlines, bytes);
 }
 
 static int reserve(struct hd_rpc_server *server)
@@ -67,94 +59,12 @@ static int reserve(struct hd_rpc_server *server)
     uint32_t capacity = server->waiter_capacity ? server->waiter_capacity * 2 : 16;
     size_t bytes = capacity * sizeof(struct hd_waiter *);
     size_t old_bytes = server->waiter_capacity * sizeof(struct hd_waiter *);
-    struct hd_waiter **waiters = hd_allocator_new(server->allocator, bytes);
-    struct hd_waiter **deadlines = hd_allocator_new(server->allocator, bytes);
-    if (!waiters || !deadlines) {
-        hd_allocator_free(server->allocator, waiters, bytes);
-        hd_allocator_free(server->allocator, deadlines, bytes);
+    struct hd_waiter **waiters = hd_allocator_resize(server->allocator, server->waiters, old_bytes, bytes);
+    if (!waiters)
         return HD_ENOMEM;
-    }
-    if (server->waiter_count)
-        memcpy(waiters, server->waiters, server->waiter_count * sizeof *waiters);
-    if (server->deadline_count)
-        memcpy(deadlines, server->deadlines, server->deadline_count * sizeof *deadlines);
-    hd_allocator_free(server->allocator, server->waiters, old_bytes);
-    hd_allocator_free(server->allocator, server->deadlines, old_bytes);
     server->waiters = waiters;
-    server->deadlines = deadlines;
     server->waiter_capacity = capacity;
     return 0;
-}
-
-/* ---- deadlines: a binary heap ---- */
-
-static void put_deadline(struct hd_rpc_server *server, uint32_t position, struct hd_waiter *waiter)
-{
-    server->deadlines[position] = waiter;
-    waiter->position = position;
-}
-
-static void sift_up(struct hd_rpc_server *server, uint32_t position)
-{
-    struct hd_waiter *waiter = server->deadlines[position];
-    while (position > 0 && server->deadlines[(position - 1) / 2]->deadline_ns > waiter->deadline_ns) {
-        put_deadline(server, position, server->deadlines[(position - 1) / 2]);
-        position = (position - 1) / 2;
-    }
-    put_deadline(server, position, waiter);
-}
-
-static void sift_down(struct hd_rpc_server *server, uint32_t position)
-{
-    struct hd_waiter *waiter = server->deadlines[position];
-    for (;;) {
-        uint32_t child = 2 * position + 1;
-        if (child >= server->deadline_count)
-            break;
-        if (child + 1 < server->deadline_count &&
-            server->deadlines[child + 1]->deadline_ns < server->deadlines[child]->deadline_ns)
-            child++;
-        if (server->deadlines[child]->deadline_ns >= waiter->deadline_ns)
-            break;
-        put_deadline(server, position, server->deadlines[child]);
-        position = child;
-    }
-    put_deadline(server, position, waiter);
-}
-
-static void remove_deadline(struct hd_rpc_server *server, struct hd_waiter *waiter)
-{
-    uint32_t position = waiter->position;
-    if (position == NOT_TIMED)
-        return;
-    waiter->position = NOT_TIMED;
-    struct hd_waiter *last = server->deadlines[--server->deadline_count];
-    if (last == waiter)
-        return;
-    put_deadline(server, position, last);
-    sift_up(server, position);
-    sift_down(server, last->position);
-}
-
-uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
-{
-    if (server->runnable_first)
-        return 0;
-    uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
-    return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;
-}
-
-void hd_waiters_expire(struct hd_rpc_server *server)
-{
-    if (server->deadline_count == 0)
-        return;
-    uint64_t now_ns = server->os->now_ns(server->os->context);
-    while (server->deadline_count && server->deadlines[0]->deadline_ns <= now_ns) {
-        struct hd_waiter *waiter = server->deadlines[0];
-        remove_deadline(server, waiter);
-        server->counts.deadlines_count++;
-        hd_unfinished_make_runnable(&waiter->base);
-    }
 }
 
 /* ---- names ---- */
@@ -180,7 +90,6 @@ static void free_waiter(struct hd_unfinished *unfinished)
     struct hd_waiter *waiter = (struct hd_waiter *)unfinished;
     struct hd_rpc_server *server = unfinished->connection->server;
     struct hd_waiter_list *bucket = bucket_of(server, waiter->hash);
-    remove_deadline(server, waiter);
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
@@ -240,7 +149,7 @@ static enum hd_step step_waiter(struct hd_unfinished *unfinished, uint64_t units
         return HD_STEP_BLOCKED;
     int error =
         hd_heap_lookup(unfinished->connection->server->heap, waiter->scope, waiter->name, waiter->name_bytes, &value);
-    if (error == HD_ENAME && waiter->position != NOT_TIMED)
+    if (error == HD_ENAME && !unfinished->timed_out)
         return HD_STEP_PARKED;
     if (!error)
         finish(waiter, value);
@@ -249,7 +158,7 @@ static enum hd_step step_waiter(struct hd_unfinished *unfinished, uint64_t units
     return HD_STEP_DONE;
 }
 
-static const struct hd_unfinished_kind waiter_kind = {step_waiter, free_waiter};
+static const struct hd_unfinished_kind waiter_kind = {.step = step_waiter, .free = free_waiter};
 
 int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinaryData *name, bool as_object,
                      uint64_t wait_ms)
@@ -258,6 +167,8 @@ int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinary
     int error = hd_unfinished_allowed(call);
     if (!error)
         error = reserve(server);
+    if (!error)
+        error = hd_deadline_reserve(server);
     if (error)
         return error;
     struct hd_waiter *waiter = hd_allocator_new(server->allocator, sizeof *waiter + name->len);
@@ -267,12 +178,8 @@ int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinary
     memcpy(waiter->name, name->data, name->len);
     waiter->scope = hd_gc_retain(&server->heap->gc, scope);
     waiter->hash = hash_name(server, name->data, name->len);
-    uint64_t capped_ms = wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
-    waiter->deadline_ns = server->os->now_ns(server->os->context) + capped_ms * 1000000;
     waiter->number = server->waiter_count;
     server->waiters[server->waiter_count++] = waiter;
-    put_deadline(server, server->deadline_count++, waiter);
-    sift_up(server, waiter->position);
     struct hd_waiter_list *bucket = bucket_of(server, waiter->hash);
     waiter->previous = bucket->last;
     if (bucket->last)
@@ -283,6 +190,7 @@ int hd_wait_for_name(struct hd_call *call, hd_value scope, const ProtobufCBinary
     if (call->into)
         hd_session_pend(call->session, call->into, call->request_id);
     hd_unfinished_add(&waiter->base, &waiter_kind, call, true);
+    hd_deadline_set(&waiter->base, wait_ms);
     return HD_CALL_CONTINUES;
 }
 

@@ -26,7 +26,7 @@ static size_t scan_slots(struct hd_root_source *source, struct hd_root_visitor *
 
 void hd_session_init(struct hd_session *session, struct hd_heap *heap, uint64_t id, uint32_t max_slots)
 {
-    *session = (struct hd_session){.heap = heap, .id = id, .max_slots = max_slots,
+    *session = (struct hd_session){.heap = heap, .id = id, .party.id = id, .max_slots = max_slots,
                                     .roots = {.scan = scan_slots, .kind = HD_ROOT_SESSION, .id = id}};
     hd_gc_add_roots(&heap->gc, &session->roots);
 }
@@ -37,10 +37,18 @@ void hd_session_close(struct hd_session *session)
     session->closing_position = session->capacity;
 }
 
+bool hd_session_end_holds(struct hd_session *session, uint64_t units)
+{
+    return hd_party_end_step(&session->heap->objects, &session->party, session->orderly, units);
+}
+
 /* What a slot held is at most queued here; the heap takes it apart in slices of its own. */
 bool hd_session_close_step(struct hd_session *session, uint64_t units)
 {
     assert(session->closing);
+    /* First, since others may wait for these. */
+    if (session->party.first && hd_session_end_holds(session, units))
+        return true;
     while (session->closing_position > 0 && units-- > 0) {
         struct hd_slot *slot = &session->slots[--session->closing_position];
         if (slot->state == HD_SLOT_FILLED) {

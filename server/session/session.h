@@ -28,6 +28,7 @@
 #include "common/error.h"
 #include "common/handle.h"
 #include "heap/heap.h"
+#include "object/sync.h"
 
 enum hd_slot_state {
     HD_SLOT_FREE = 0,
@@ -49,6 +50,8 @@ struct hd_session {
     struct hd_heap *heap; /* borrow */
     struct hd_root_source roots;
     uint64_t id;
+    struct hd_party party; /* what it holds of locks and semaphores */
+    bool orderly;          /* it said goodbye: sync.h says what becomes of these */
     struct hd_slot *slots; /* own; accounted */
     uint32_t capacity;
     uint32_t max_slots;
@@ -65,6 +68,8 @@ void hd_session_init(struct hd_session *session, struct hd_heap *heap, uint64_t 
 void hd_session_close(struct hd_session *session);
 /* Goes on for about `units`. True if slots are left. */
 bool hd_session_close_step(struct hd_session *session, uint64_t units);
+/* Gives up what it holds of locks and semaphores, for about `units`; close_step does the rest. True if some is left. */
+bool hd_session_end_holds(struct hd_session *session, uint64_t units);
 /* Only when closed. Takes NULL and a session that was never given a slot. */
 void hd_session_fini(struct hd_session *session);
 

@@ -114,6 +114,13 @@ enum heapd_code {
     HEAPD_EMAPPED = -55,      /* somebody has the buffer mapped for writing */
     HEAPD_EDESCRIPTORS = -56, /* the daemon has no descriptor left */
 
+    HEAPD_EQUEUE_FULL = -45,     /* queue.Full */
+    HEAPD_EQUEUE_EMPTY = -46,    /* queue.Empty */
+    HEAPD_ENOT_LOCKED = -47,     /* a lock was released that nobody holds */
+    HEAPD_ENOT_OWNED = -48,      /* somebody else holds the lock, or nobody does */
+    HEAPD_EOVER_RELEASE = -49,   /* a bounded semaphore, or task_done */
+    HEAPD_EBROKEN_BARRIER = -50, /* threading.BrokenBarrierError */
+
     /* Of this library alone; never on the wire. */
     HEAPD_EFORKED = -1001, /* the connection belongs to the parent process */
     HEAPD_ETICKET = -1002, /* no such ticket, or its result was fetched before */
@@ -254,6 +261,14 @@ enum heapd_type {
     HEAPD_TYPE_WEAK_REFERENCE = 15,
     HEAPD_TYPE_SOFT_REFERENCE = 16,
     HEAPD_TYPE_CURSOR = 17,
+
+    HEAPD_TYPE_QUEUE = 18,
+    HEAPD_TYPE_LOCK = 19,
+    HEAPD_TYPE_RLOCK = 20,
+    HEAPD_TYPE_SEMAPHORE = 21,
+    HEAPD_TYPE_CONDITION = 22,
+    HEAPD_TYPE_EVENT = 23,
+    HEAPD_TYPE_BARRIER = 24,
 };
 
 /* "list" and so on; "?" for a number that is none. */
@@ -575,6 +590,23 @@ enum heapd_method {
     HEAPD_METHOD_KILL_SESSION = 130,
     HEAPD_METHOD_SHUTDOWN = 131,
     HEAPD_METHOD_MEMORY = 132,
+
+    HEAPD_METHOD_CREATE_SYNC = 192,
+    HEAPD_METHOD_ACQUIRE = 193,
+    HEAPD_METHOD_UNLOCK = 194,
+    HEAPD_METHOD_SYNC_STATE = 195,
+    HEAPD_METHOD_PUT = 196,
+    HEAPD_METHOD_GET = 197,
+    HEAPD_METHOD_TASK_DONE = 198,
+    HEAPD_METHOD_JOIN = 199,
+    HEAPD_METHOD_CONDITION_WAIT = 200,
+    HEAPD_METHOD_NOTIFY = 201,
+    HEAPD_METHOD_EVENT_SET = 202,
+    HEAPD_METHOD_EVENT_CLEAR = 203,
+    HEAPD_METHOD_EVENT_WAIT = 204,
+    HEAPD_METHOD_BARRIER_WAIT = 205,
+    HEAPD_METHOD_BARRIER_RESET = 206,
+    HEAPD_METHOD_BARRIER_ABORT = 207,
 };
 
 /* Inspect: one object. */
@@ -732,6 +764,7 @@ struct heapd_session {
     uint64_t output_bytes; /* replies that were not sent yet */
     bool self;
 };
+struct heapd_sync_state;
 struct heapd_session_list {
     const struct heapd_session *items;
     size_t count;
@@ -757,6 +790,8 @@ struct heapd_result {
         const struct heapd_memory_info *memory; /* MEMORY */
         struct heapd_stat_list stats;           /* STATS */
         struct heapd_session_list sessions;     /* LIST_SESSIONS */
+
+        const struct heapd_sync_state *sync_state; /* SYNC_STATE: sync.h */
     } as;
     void *memory; /* private */
 };
@@ -1203,5 +1238,7 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #endif
 
 #include <heapd/inspect.h>
+/* Subjects of their own. */
+#include <heapd/sync.h>
 
 #endif

@@ -1,0 +1,534 @@
+/* What all coordination objects share: lines of waiters, the outbox, who holds what. */
+#include "object/sync.h"
+
+#include <string.h>
+
+#include "object/sync_internal.h"
+
+bool hd_is_sync(enum hd_kind_of_value kind)
+{
+    return kind >= HD_IS_QUEUE && kind <= HD_IS_BARRIER;
+}
+
+/* ---- lines and the outbox ---- */
+
+void hd_line_append(struct hd_line *line, struct hd_sync_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->previous = line->last;
+    if (line->last)
+        line->last->next = waiter;
+    else
+        line->first = waiter;
+    line->last = waiter;
+    line->length++;
+    waiter->state = HD_SYNC_IN_LINE;
+    waiter->objects->sync->waiting_count[waiter->act]++;
+}
+
+void hd_line_remove(struct hd_line *line, struct hd_sync_waiter *waiter)
+{
+    assert(waiter->state == HD_SYNC_IN_LINE);
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        line->first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    else
+        line->last = waiter->previous;
+    waiter->next = waiter->previous = NULL;
+    line->length--;
+    waiter->state = HD_SYNC_NOWHERE;
+    waiter->objects->sync->waiting_count[waiter->act]--;
+}
+
+static void put_in_outbox(struct hd_sync_waiter *waiter)
+{
+    struct hd_sync *sync = waiter->objects->sync;
+    waiter->next = NULL;
+    waiter->previous = sync->woken_last;
+    if (sync->woken_last)
+        sync->woken_last->next = waiter;
+    else
+        sync->woken_first = waiter;
+    sync->woken_last = waiter;
+    waiter->state = HD_SYNC_WOKEN;
+}
+
+static void take_from_outbox(struct hd_sync_waiter *waiter)
+{
+    struct hd_sync *sync = waiter->objects->sync;
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        sync->woken_first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    else
+        sync->woken_last = waiter->previous;
+    waiter->next = waiter->previous = NULL;
+    waiter->state = HD_SYNC_TAKEN;
+}
+
+void hd_line_wake(struct hd_line *line, struct hd_sync_waiter *waiter, int error)
+{
+    hd_line_remove(line, waiter);
+    if (error)
+        waiter->error = error;
+    put_in_outbox(waiter);
+}
+
+void hd_line_wake_all(struct hd_line *line, int error)
+{
+    while (line->first)
+        hd_line_wake(line, line->first, error);
+}
+
+struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects)
+{
+    struct hd_sync_waiter *waiter = objects->sync->woken_first;
+    if (waiter)
+        take_from_outbox(waiter);
+    return waiter;
+}
+
+const char *hd_line_check(const struct hd_line *line)
+{
+    uint64_t length = 0;
+    const struct hd_sync_waiter *previous = NULL;
+    for (const struct hd_sync_waiter *i = line->first; i; previous = i, i = i->next, length++)
+        if (i->state != HD_SYNC_IN_LINE || i->previous != previous)
+            return "sync: those in line are in line";
+    if (line->last != previous)
+        return "sync: the last in line";
+    return length == line->length ? NULL : "sync: length of a line";
+}
+
+/* ---- holds ---- */
+
+struct hd_hold *hd_hold_new(struct hd_objects *objects)
+{
+    return hd_allocator_new_zeroed(objects->allocator, sizeof(struct hd_hold));
+}
+
+void hd_hold_free(struct hd_objects *objects, struct hd_hold *hold)
+{
+    hd_allocator_free(objects->allocator, hold, sizeof *hold);
+}
+
+void hd_hold_attach(struct hd_hold *hold, struct hd_party *party)
+{
+    hold->party = party;
+    hold->next = NULL;
+    hold->previous = party->last;
+    if (party->last)
+        party->last->next = hold;
+    else
+        party->first = hold;
+    party->last = hold;
+    party->hold_count++;
+}
+
+void hd_hold_detach(struct hd_hold *hold)
+{
+    struct hd_party *party = hold->party;
+    if (!party)
+        return;
+    if (hold->previous)
+        hold->previous->next = hold->next;
+    else
+        party->first = hold->next;
+    if (hold->next)
+        hold->next->previous = hold->previous;
+    else
+        party->last = hold->previous;
+    party->hold_count--;
+    hold->party = NULL;
+    hold->next = hold->previous = NULL;
+}
+
+bool hd_party_end_step(struct hd_objects *objects, struct hd_party *party, bool orderly, uint64_t units)
+{
+    while (party->first && units-- > 0) {
+        struct hd_hold *hold = party->first;
+        if (hd_table_type(objects->gc->table, hold->object) == HD_TYPE_SEMAPHORE)
+            hd_semaphore_party_ends(objects, hold, orderly);
+        else
+            hd_lock_party_ends(objects, hold, orderly);
+    }
+    return party->first != NULL;
+}
+
+/* ---- trying and waiting ---- */
+
+static bool has_act(enum hd_kind_of_value kind, enum hd_sync_act act)
+{
+    switch (act) {
+    case HD_SYNC_ACQUIRE:
+        return kind == HD_IS_LOCK || kind == HD_IS_RLOCK || kind == HD_IS_SEMAPHORE;
+    case HD_SYNC_GET:
+    case HD_SYNC_PUT:
+    case HD_SYNC_JOIN:
+        return kind == HD_IS_QUEUE;
+    case HD_SYNC_CONDITION_WAIT:
+        return kind == HD_IS_CONDITION;
+    case HD_SYNC_EVENT_WAIT:
+        return kind == HD_IS_EVENT;
+    case HD_SYNC_BARRIER_WAIT:
+        return kind == HD_IS_BARRIER;
+    default:
+        return false;
+    }
+}
+
+int hd_sync_try(struct hd_objects *objects, const struct hd_sync_request *request, struct hd_sync_result *result)
+{
+    enum hd_kind_of_value kind = hd_kind_of(objects, request->object);
+    if (!has_act(kind, request->act))
+        return HD_ETYPE;
+    *result = (struct hd_sync_result){.item = HD_ABSENT};
+    switch (request->act) {
+    case HD_SYNC_ACQUIRE:
+        return kind == HD_IS_SEMAPHORE ? hd_semaphore_try(objects, request, result)
+                                       : hd_lock_try(objects, request, result);
+    case HD_SYNC_GET:
+        return hd_queue_try_get(objects, request, result);
+    case HD_SYNC_PUT:
+        return hd_queue_try_put(objects, request);
+    case HD_SYNC_JOIN:
+        return hd_queue_try_join(objects, request);
+    case HD_SYNC_CONDITION_WAIT:
+        return hd_condition_try(objects, request);
+    case HD_SYNC_EVENT_WAIT:
+        return hd_event_try(objects, request);
+    default:
+        return hd_barrier_try(objects, request, result);
+    }
+}
+
+/* The line that one is in. */
+static struct hd_line *line_of(const struct hd_sync_waiter *waiter)
+{
+    const struct hd_objects *objects = waiter->objects;
+    void *payload = hd_sync_payload(objects, waiter->object);
+    switch (waiter->act) {
+    case HD_SYNC_ACQUIRE:
+        if (hd_gc_type(objects->gc, waiter->object) == HD_TYPE_SEMAPHORE)
+            return &((struct hd_semaphore *)payload)->line;
+        return &((struct hd_lock *)payload)->line;
+    case HD_SYNC_GET:
+        return &((struct hd_queue *)payload)->getters;
+    case HD_SYNC_PUT:
+        return &((struct hd_queue *)payload)->putters;
+    case HD_SYNC_JOIN:
+        return &((struct hd_queue *)payload)->joiners;
+    case HD_SYNC_CONDITION_WAIT:
+        return waiter->relocking ? hd_lock_line(objects, ((struct hd_condition *)payload)->lock)
+                                 : &((struct hd_condition *)payload)->line;
+    case HD_SYNC_EVENT_WAIT:
+        return &((struct hd_event *)payload)->line;
+    default:
+        return &((struct hd_barrier *)payload)->line;
+    }
+}
+
+static size_t scan_waiter(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
+{
+    const struct hd_sync_waiter *waiter =
+        (const void *)((const char *)source - offsetof(struct hd_sync_waiter, roots));
+    const hd_value words[] = {waiter->object, waiter->item};
+    for (; from < 2 && max > 0; from++, max--)
+        if (words[from] != HD_ABSENT)
+            visitor->visit(visitor, words[from]);
+    return from < 2 ? from : 0;
+}
+
+int hd_sync_wait(struct hd_objects *objects, const struct hd_sync_request *request, struct hd_sync_waiter *waiter)
+{
+    *waiter = (struct hd_sync_waiter){.act = request->act, .party = request->party, .thread = request->thread};
+    if (hd_gc_type(objects->gc, request->object) == HD_TYPE_SEMAPHORE) {
+        waiter->spare = hd_hold_new(objects);
+        if (!waiter->spare)
+            return HD_ENOMEM;
+    }
+    waiter->objects = objects;
+    waiter->roots.scan = scan_waiter;
+    waiter->roots.kind = HD_ROOT_WAITER;
+    waiter->roots.id = request->party->id;
+    waiter->object = hd_gc_retain(objects->gc, request->object);
+    if (request->act == HD_SYNC_PUT)
+        waiter->item = request->item;
+    hd_gc_add_roots(objects->gc, &waiter->roots);
+    objects->sync->waited_count++;
+    if (request->act == HD_SYNC_CONDITION_WAIT) {
+        hd_condition_wait(objects, waiter);
+        return 0;
+    }
+    if (request->act == HD_SYNC_BARRIER_WAIT)
+        waiter->count = line_of(waiter)->length;
+    hd_line_append(line_of(waiter), waiter);
+    return 0;
+}
+
+/* What a wait that led to nothing is called. */
+static int error_of(enum hd_sync_act act)
+{
+    switch (act) {
+    case HD_SYNC_GET:
+        return HD_EQUEUE_EMPTY;
+    case HD_SYNC_PUT:
+        return HD_EQUEUE_FULL;
+    case HD_SYNC_BARRIER_WAIT:
+        return HD_EBROKEN_BARRIER;
+    default:
+        return HD_EDEADLINE;
+    }
+}
+
+void hd_sync_time_over(struct hd_sync_waiter *waiter, int error)
+{
+    if (waiter->state != HD_SYNC_IN_LINE)
+        return;
+    bool cancelled = error == HD_ECANCELLED;
+    error = cancelled ? error : error_of(waiter->act);
+    if (waiter->act == HD_SYNC_CONDITION_WAIT && !waiter->relocking) {
+        if (cancelled)
+            waiter->error = error;
+        hd_condition_relock(waiter->objects, waiter);
+    } else if (waiter->act == HD_SYNC_CONDITION_WAIT) {
+        /* It waits for the lock again, which no deadline ends; who cancels a second time gives that up too. */
+        if (cancelled)
+            hd_condition_pass_on(waiter->objects, waiter);
+        if (cancelled && waiter->error == HD_ECANCELLED)
+            hd_line_wake(line_of(waiter), waiter, error);
+        else if (cancelled)
+            waiter->error = error;
+    } else if (waiter->act == HD_SYNC_BARRIER_WAIT) {
+        hd_line_wake(line_of(waiter), waiter, error);
+        hd_barrier_break(waiter->objects, waiter->object);
+    } else {
+        hd_line_wake(line_of(waiter), waiter, error);
+    }
+}
+
+void hd_sync_told(struct hd_sync_waiter *waiter)
+{
+    assert(waiter->state == HD_SYNC_TAKEN);
+    waiter->state = HD_SYNC_TOLD;
+    if (waiter->act == HD_SYNC_CONDITION_WAIT) {
+        const struct hd_condition *condition = hd_sync_payload(waiter->objects, waiter->object);
+        hd_lock_told(waiter->objects, condition->lock, waiter);
+    } else if (!waiter->error && waiter->act == HD_SYNC_GET) {
+        hd_queue_told(waiter->objects, waiter->object);
+        hd_gc_shade(waiter->objects->gc, waiter->item);
+        waiter->item = HD_ABSENT;
+    } else if (!waiter->error && waiter->act == HD_SYNC_ACQUIRE &&
+               hd_gc_type(waiter->objects->gc, waiter->object) != HD_TYPE_SEMAPHORE) {
+        hd_lock_told(waiter->objects, waiter->object, waiter);
+    }
+}
+
+/* It was given something and was not told: that goes on to the next. */
+static void undo(struct hd_sync_waiter *waiter)
+{
+    struct hd_objects *objects = waiter->objects;
+    if (waiter->act == HD_SYNC_CONDITION_WAIT) {
+        hd_condition_undo(objects, waiter);
+        return;
+    }
+    if (waiter->error)
+        return;
+    if (waiter->act == HD_SYNC_GET)
+        hd_queue_undo(objects, waiter);
+    else if (waiter->act != HD_SYNC_ACQUIRE)
+        return;
+    else if (hd_gc_type(objects->gc, waiter->object) == HD_TYPE_SEMAPHORE)
+        hd_semaphore_undo(objects, waiter->object, waiter);
+    else
+        hd_lock_undo(objects, waiter->object, waiter);
+    objects->sync->returned_count++;
+}
+
+static void leave_line(struct hd_sync_waiter *waiter)
+{
+    hd_line_remove(line_of(waiter), waiter);
+    if (waiter->act == HD_SYNC_CONDITION_WAIT)
+        hd_condition_undo(waiter->objects, waiter);
+    else if (waiter->act == HD_SYNC_BARRIER_WAIT)
+        hd_barrier_break(waiter->objects, waiter->object);
+}
+
+void hd_sync_waiter_fini(struct hd_sync_waiter *waiter)
+{
+    struct hd_objects *objects = waiter->objects;
+    if (!objects)
+        return;
+    if (waiter->state == HD_SYNC_WOKEN)
+        take_from_outbox(waiter);
+    if (waiter->state == HD_SYNC_IN_LINE)
+        leave_line(waiter);
+    else if (waiter->state == HD_SYNC_TAKEN)
+        undo(waiter);
+    hd_gc_remove_roots(objects->gc, &waiter->roots);
+    hd_gc_release(objects->gc, waiter->item);
+    hd_gc_release(objects->gc, waiter->object);
+    hd_hold_free(objects, waiter->spare);
+    *waiter = (struct hd_sync_waiter){.objects = NULL};
+}
+
+int hd_sync_release(struct hd_objects *objects, hd_value object, struct hd_party *party, uint64_t thread,
+                    uint64_t count)
+{
+    enum hd_kind_of_value kind = hd_kind_of(objects, object);
+    if (kind == HD_IS_SEMAPHORE)
+        return hd_semaphore_release(objects, object, party, count);
+    if (kind != HD_IS_LOCK && kind != HD_IS_RLOCK)
+        return HD_ETYPE;
+    return count == 1 ? hd_lock_release(objects, object, party, thread) : HD_EINVALID;
+}
+
+/* ---- looking ---- */
+
+static void inspect_lock(const struct hd_lock *lock, struct hd_sync_info *out)
+{
+    out->value = lock->hold->count;
+    out->is_set = lock->hold->count > 0;
+    out->abandoned = lock->abandoned;
+    out->waiting = lock->line.length;
+    out->holder = lock->hold->party ? lock->hold->party->id : 0;
+    out->thread = lock->hold->party ? lock->hold->thread : 0;
+}
+
+static void inspect_queue(const struct hd_queue *queue, struct hd_sync_info *out)
+{
+    out->value = queue->length;
+    out->maximum = queue->maximum;
+    out->unfinished = queue->unfinished;
+    out->waiting = queue->getters.length;
+    out->putting = queue->putters.length;
+    out->joining = queue->joiners.length;
+}
+
+void hd_sync_inspect(const struct hd_objects *objects, hd_value object, struct hd_sync_info *out)
+{
+    const void *payload = hd_sync_payload(objects, object);
+    *out = (struct hd_sync_info){.lock = HD_ABSENT};
+    switch (hd_kind_of(objects, object)) {
+    case HD_IS_LOCK:
+    case HD_IS_RLOCK:
+        inspect_lock(payload, out);
+        return;
+    case HD_IS_SEMAPHORE: {
+        const struct hd_semaphore *semaphore = payload;
+        out->value = semaphore->value;
+        out->maximum = semaphore->bounded ? semaphore->initial : 0;
+        out->is_set = semaphore->bounded;
+        out->abandoned = semaphore->abandoned;
+        out->waiting = semaphore->line.length;
+        return;
+    }
+    case HD_IS_CONDITION: {
+        const struct hd_condition *condition = payload;
+        inspect_lock(hd_sync_payload(objects, condition->lock), out);
+        out->waiting = condition->line.length;
+        out->lock = condition->lock;
+        return;
+    }
+    case HD_IS_EVENT:
+        out->is_set = ((const struct hd_event *)payload)->is_set;
+        out->waiting = ((const struct hd_event *)payload)->line.length;
+        return;
+    case HD_IS_BARRIER:
+        out->value = ((const struct hd_barrier *)payload)->parties;
+        out->is_set = ((const struct hd_barrier *)payload)->broken;
+        out->waiting = ((const struct hd_barrier *)payload)->line.length;
+        return;
+    default:
+        inspect_queue(payload, out);
+    }
+}
+
+/* ---- checks ---- */
+
+static const char *check_queue(const struct hd_queue *queue)
+{
+    if (queue->length + queue->untold_count > queue->capacity)
+        return "queue: length + untold_count <= capacity";
+    uint32_t items = 0;
+    for (uint32_t i = 0; i < queue->capacity; i++) {
+        bool inside = (i + queue->capacity - queue->head) % queue->capacity < queue->length;
+        if ((queue->items[i] != HD_ABSENT) != inside)
+            return "queue: items stand in the ring, absent words beside them";
+        items += inside;
+    }
+    if (items != queue->length)
+        return "queue: length";
+    if (queue->getters.first && queue->length)
+        return "queue: getters => it is empty";
+    if (queue->putters.first && (!queue->maximum || queue->length < queue->maximum))
+        return "queue: putters => it is full";
+    if (queue->joiners.first && !queue->unfinished)
+        return "queue: joiners => unfinished > 0";
+    const char *broken = hd_line_check(&queue->getters);
+    if (!broken)
+        broken = hd_line_check(&queue->putters);
+    return broken ? broken : hd_line_check(&queue->joiners);
+}
+
+static const char *check_lock(const struct hd_lock *lock)
+{
+    if (lock->line.first && !lock->hold->count)
+        return "lock: a line => it is held";
+    if (lock->hold->party && !lock->hold->count)
+        return "lock: what is not held has no holder";
+    if (lock->untold && !lock->hold->count)
+        return "lock: untold is a holder";
+    return hd_line_check(&lock->line);
+}
+
+static const char *check_semaphore(const struct hd_semaphore *semaphore)
+{
+    const struct hd_hold *previous = NULL;
+    if (semaphore->line.first && semaphore->value)
+        return "semaphore: a line => value == 0";
+    if (semaphore->bounded && semaphore->value > semaphore->initial)
+        return "semaphore: a bounded one's value";
+    for (const struct hd_hold *i = semaphore->first; i; previous = i, i = i->next_holder)
+        if (!i->party || !i->count || i->previous_holder != previous)
+            return "semaphore: its holders hold it";
+    if (semaphore->last != previous)
+        return "semaphore: the last holder";
+    return hd_line_check(&semaphore->line);
+}
+
+static const char *check_barrier(const struct hd_barrier *barrier)
+{
+    if (barrier->line.length >= barrier->parties || (barrier->broken && barrier->line.first))
+        return "barrier: fewer than its parties in line, none if it is broken";
+    return hd_line_check(&barrier->line);
+}
+
+const char *hd_sync_check(const struct hd_objects *objects, hd_value object)
+{
+    const void *payload = hd_sync_payload(objects, object);
+    switch (hd_kind_of(objects, object)) {
+    case HD_IS_QUEUE:
+        return check_queue(payload);
+    case HD_IS_LOCK:
+    case HD_IS_RLOCK:
+        return check_lock(payload);
+    case HD_IS_SEMAPHORE:
+        return check_semaphore(payload);
+    case HD_IS_CONDITION:
+        return hd_line_check(&((const struct hd_condition *)payload)->line);
+    case HD_IS_EVENT:
+        if (((const struct hd_event *)payload)->is_set && ((const struct hd_event *)payload)->line.first)
+            return "event: a line => it is not set";
+        return hd_line_check(&((const struct hd_event *)payload)->line);
+    case HD_IS_BARRIER:
+        return check_barrier(payload);
+    default:
+        return NULL;
+    }
+}
