@@ -338,10 +338,10 @@ int heapd_begin_barrier_wait(struct heapd_connection *connection, heapd_handle b
 int hd_sync_decode_state(const ProtobufCMessage *message, struct heapd_result *result)
 {
     const Heapd__V1__SyncState *from = (const Heapd__V1__SyncState *)message;
-    struct heapd_sync_state *to = malloc(sizeof *to);
+    struct heapd_sync_info *to = malloc(sizeof *to);
     if (!to)
         return HD_ENOMEM;
-    *to = (struct heapd_sync_state){
+    *to = (struct heapd_sync_info){
         .type = (enum heapd_type)from->type,
         .value = from->value,
         .maximum = from->maximum,
@@ -360,7 +360,7 @@ int hd_sync_decode_state(const ProtobufCMessage *message, struct heapd_result *r
     return 0;
 }
 
-int heapd_sync_state(struct heapd_connection *connection, heapd_handle object, struct heapd_sync_state *out,
+int heapd_sync_state(struct heapd_connection *connection, heapd_handle object, struct heapd_sync_info *out,
                      struct heapd_error *error)
 {
     Heapd__V1__SyncStateRequest message = HEAPD__V1__SYNC_STATE_REQUEST__INIT;

@@ -53,6 +53,11 @@ int hd_condition_new(struct hd_objects *objects, hd_value lock, hd_value *out)
     return 0;
 }
 
+hd_value hd_sync_lock_of(const struct hd_objects *objects, hd_value object)
+{
+    return hd_kind_of(objects, object) == HD_IS_CONDITION ? condition_of(objects, object)->lock : object;
+}
+
 int hd_condition_try(struct hd_objects *objects, const struct hd_sync_request *request)
 {
     const struct hd_condition *condition = condition_of(objects, request->object);

@@ -109,12 +109,33 @@ const char *hd_line_check(const struct hd_line *line)
 
 struct hd_hold *hd_hold_new(struct hd_objects *objects)
 {
-    return hd_allocator_new_zeroed(objects->allocator, sizeof(struct hd_hold));
+    struct hd_hold *hold = hd_allocator_new_zeroed(objects->allocator, sizeof *hold);
+    if (!hold)
+        return NULL;
+    hold->all_next = objects->sync->holds;
+    if (hold->all_next)
+        hold->all_next->all_previous = hold;
+    objects->sync->holds = hold;
+    return hold;
 }
 
 void hd_hold_free(struct hd_objects *objects, struct hd_hold *hold)
 {
+    if (!hold)
+        return;
+    if (hold->all_previous)
+        hold->all_previous->all_next = hold->all_next;
+    else
+        objects->sync->holds = hold->all_next;
+    if (hold->all_next)
+        hold->all_next->all_previous = hold->all_previous;
     hd_allocator_free(objects->allocator, hold, sizeof *hold);
+}
+
+void hd_hold_free_all(struct hd_objects *objects)
+{
+    while (objects->sync->holds)
+        hd_hold_free(objects, objects->sync->holds);
 }
 
 void hd_hold_attach(struct hd_hold *hold, struct hd_party *party)

@@ -104,6 +104,7 @@ struct hd_sync_waiter {
 struct hd_sync {
     struct hd_sync_waiter *woken_first; /* the outbox */
     struct hd_sync_waiter *woken_last;
+    struct hd_hold *holds; /* own: all there are */
     uint64_t waiting_count[HD_SYNC_ACTS];    /* in line now */
     uint64_t waited_count;                   /* ever */
     uint64_t abandoned_count;                /* locks and units of semaphores that the dead held, ever */
@@ -154,6 +155,9 @@ struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects);
 void hd_sync_told(struct hd_sync_waiter *waiter);
 /* Wherever it is: takes it out; what it was given and was not told of goes back. Takes one that never waited. */
 void hd_sync_waiter_fini(struct hd_sync_waiter *waiter);
+
+/* What is acquired and released by the name of this object: a condition's lock, else the object itself. Borrowed. */
+hd_value hd_sync_lock_of(const struct hd_objects *objects, hd_value object);
 
 /* ---- what never waits ----------------------------------------------------- */
 

@@ -21,6 +21,8 @@ struct hd_line {
  * that giving needs no memory.
  */
 struct hd_hold {
+    struct hd_hold *all_next; /* of all there are, since a heap is freed without looking at its objects */
+    struct hd_hold *all_previous;
     struct hd_party *party; /* NULL: nobody, or one that said goodbye with it */
     struct hd_hold *next;   /* of the party */
     struct hd_hold *previous;
@@ -113,10 +115,13 @@ const char *hd_line_check(const struct hd_line *line);
 /* ---- holds (sync.c) ---- */
 
 struct hd_hold *hd_hold_new(struct hd_objects *objects);
+/* Takes NULL. */
 void hd_hold_free(struct hd_objects *objects, struct hd_hold *hold);
 /* The party holds it; count is the caller's affair. */
 void hd_hold_attach(struct hd_hold *hold, struct hd_party *party);
 void hd_hold_detach(struct hd_hold *hold);
+
+void hd_hold_free_all(struct hd_objects *objects);
 
 /* ---- locks (lock.c) ---- */
 

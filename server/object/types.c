@@ -66,6 +66,7 @@ void hd_objects_fini(struct hd_objects *objects)
         return;
     hd_references_fini(objects);
     hd_allocator_free(objects->allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
+    hd_hold_free_all(objects);
     hd_allocator_free(objects->allocator, objects->sync, sizeof *objects->sync);
     hd_allocator_free(objects->allocator, objects->class_indices, objects->class_capacity * sizeof(uint32_t));
     memset(objects, 0, sizeof *objects);

@@ -56,6 +56,8 @@ static int run_wait(struct hd_call *call, enum hd_sync_act act, hd_handle handle
     int error = hd_call_object(call, handle, &request.object);
     if (error)
         return error;
+    if (act == HD_SYNC_ACQUIRE)
+        request.object = hd_sync_lock_of(call->objects, request.object);
     error = hd_call_sync(call, &request, wait_ms, false);
     return error < 0 ? hd_fail_on(call, error, request.object, NULL) : error;
 }
@@ -121,7 +123,7 @@ int hd_run_unlock(struct hd_call *call, const void *message)
     int error = hd_call_object(call, request->object, &object);
     if (error)
         return error;
-    error = hd_sync_release(call->objects, object, &call->session->party, request->thread, count);
+    error = hd_sync_release(call->objects, hd_sync_lock_of(call->objects, object), &call->session->party, request->thread, count);
     if (error == HD_EINVALID)
         return hd_fail(call, error, "a lock is released once at a time");
     if (error)

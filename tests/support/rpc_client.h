@@ -13,6 +13,7 @@
 #include <heapd/v1/names.pb-c.h>
 #include <heapd/v1/object.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
+#include <heapd/v1/sync.pb-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

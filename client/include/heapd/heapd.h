@@ -764,7 +764,7 @@ struct heapd_session {
     uint64_t output_bytes; /* replies that were not sent yet */
     bool self;
 };
-struct heapd_sync_state;
+struct heapd_sync_info;
 struct heapd_session_list {
     const struct heapd_session *items;
     size_t count;
@@ -791,7 +791,7 @@ struct heapd_result {
         struct heapd_stat_list stats;           /* STATS */
         struct heapd_session_list sessions;     /* LIST_SESSIONS */
 
-        const struct heapd_sync_state *sync_state; /* SYNC_STATE: sync.h */
+        const struct heapd_sync_info *sync_state; /* SYNC_STATE: sync.h */
     } as;
     void *memory; /* private */
 };

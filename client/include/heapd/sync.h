@@ -201,7 +201,7 @@ HEAPD_API int heapd_begin_barrier_abort(struct heapd_connection *connection, hea
                                         heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 
 /* A coordination object as it is now. */
-struct heapd_sync_state {
+struct heapd_sync_info {
     enum heapd_type type;
     uint64_t value;      /* semaphore: units left; queue: items; barrier: parties; lock: how often it is held */
     uint64_t maximum;    /* bounded semaphore, queue; 0: none */
@@ -216,7 +216,7 @@ struct heapd_sync_state {
     uint64_t lock;       /* condition: the identity of its lock */
 };
 /* The begun form answers result.as.sync_state. */
-HEAPD_API int heapd_sync_state(struct heapd_connection *connection, heapd_handle object, struct heapd_sync_state *out,
+HEAPD_API int heapd_sync_state(struct heapd_connection *connection, heapd_handle object, struct heapd_sync_info *out,
                                struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_sync_state(struct heapd_connection *connection, heapd_handle object, heapd_ticket *ticket,
                                      struct heapd_error *error) HEAPD_MUST_USE;
