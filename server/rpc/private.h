@@ -540,12 +540,15 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
     X(why) \
     X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
-    X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory) \
-    X(create_sync) X(acquire) X(unlock) X(sync_state) X(put) X(get) X(task_done) X(join) X(condition_wait) X(notify) \
-    X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)
+/* clang-format off */
+#define HD_SYNC_HANDLERS(X) \
+    X(create_sync) X(acquire) X(unlock) X(sync_state) X(put) X(get) X(task_done) X(join) X(condition_wait) X(notify) \
+    X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort)
+/* clang-format on */
+HD_SYNC_HANDLERS(HD_HANDLER_DECLARE)
 #undef HD_HANDLER_DECLARE
 
 #endif
