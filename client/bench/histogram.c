@@ -36,6 +36,18 @@ void hd_histogram_record(struct hd_histogram *histogram, uint64_t value, uint64_
         histogram->max = value;
 }
 
+void hd_histogram_add(struct hd_histogram *histogram, const struct hd_histogram *other)
+{
+    histogram->count += other->count;
+    histogram->sum += other->sum;
+    if (other->min < histogram->min)
+        histogram->min = other->min;
+    if (other->max > histogram->max)
+        histogram->max = other->max;
+    for (size_t bucket = 0; bucket < HD_HISTOGRAM_BUCKETS; bucket++)
+        histogram->buckets[bucket] += other->buckets[bucket];
+}
+
 uint64_t hd_histogram_quantile(const struct hd_histogram *histogram, double share)
 {
     if (histogram->count == 0)

@@ -25,6 +25,8 @@ struct hd_histogram {
 void hd_histogram_init(struct hd_histogram *histogram);
 /* The value, `times` times. */
 void hd_histogram_record(struct hd_histogram *histogram, uint64_t value, uint64_t times);
+/* Everything that the other has recorded. */
+void hd_histogram_add(struct hd_histogram *histogram, const struct hd_histogram *other);
 /*
  * The value that at least this share (0 .. 1) of what was recorded does not
  * exceed: the top of its bucket, but never beyond the maximum. 0 if it is empty.

@@ -1,7 +1,11 @@
 /*
- * The load: many connections in one thread with epoll, each of which writes a
- * batch of operations, waits until all are answered, and writes the next, as
- * redis-benchmark does.
+ * The load: many connections in one thread with epoll.
+ *
+ * Closed (no rate): each connection writes a batch of operations, waits until all
+ * are answered, and writes the next, as redis-benchmark does. Open (a rate): each
+ * operation has a moment at which it is due, whatever became of those before it,
+ * and its latency counts from that moment; so a server that stands still pays for
+ * the requests that would have come meanwhile.
  */
 #ifndef HEAPD_BENCH_LOAD_H
 #define HEAPD_BENCH_LOAD_H
@@ -11,12 +15,23 @@
 #include "client/bench/histogram.h"
 #include "client/bench/operation.h"
 #include "client/bench/options.h"
+#include "client/bench/protocol.h"
 #include "client/lib/address.h"
 
 struct hd_bench_load;
 
+/* What a run does: one operation, or several by their weights. */
+#define HD_BENCH_MIX_MAX 16
+struct hd_bench_workload {
+    const char *name;
+    unsigned count;
+    const struct hd_bench_operation *operations[HD_BENCH_MIX_MAX];
+    uint32_t weights[HD_BENCH_MIX_MAX];
+};
+
 struct hd_bench_outcome {
-    struct hd_histogram latency_ns; /* from the write of an operation's batch until its reply was read */
+    struct hd_histogram
+        latency_ns; /* from the write of an operation, or from when it was due, until its reply was read */
     uint64_t operations;
     uint64_t failures;       /* replies that were errors */
     char first_failure[256]; /* the daemon's words */
@@ -26,13 +41,19 @@ struct hd_bench_outcome {
 };
 
 /* Connects all clients and gives them their handles. On failure says why on standard error. */
-int hd_bench_load_new(const struct hd_bench_options *options, const struct hd_client_address *address,
-                      struct hd_bench_load **out);
+int hd_bench_load_new(const struct hd_bench_options *options, const struct hd_bench_protocol *protocol,
+                      const struct hd_client_address *address, struct hd_bench_load **out);
+/* Makes the keys, for protocols that have no library of ours to do so. */
+int hd_bench_load_fill(struct hd_bench_load *load);
+/* Has the server something like every operation of the workload? */
+bool hd_bench_load_can(const struct hd_bench_load *load, const struct hd_bench_workload *workload);
 void hd_bench_load_free(struct hd_bench_load *load);
 /* The daemon's process, as the socket or the user says; 0: not known. */
 long hd_bench_load_server_pid(const struct hd_bench_load *load);
-/* Runs one operation. On failure (a lost connection) says why on standard error. */
-int hd_bench_load_run(struct hd_bench_load *load, const struct hd_bench_operation *operation,
+/* Runs a workload. On failure (a lost connection) says why on standard error. */
+int hd_bench_load_run(struct hd_bench_load *load, const struct hd_bench_workload *workload,
                       struct hd_bench_outcome *out);
+/* One more round of the same: what was counted is added up. */
+void hd_bench_outcome_add(struct hd_bench_outcome *sum, const struct hd_bench_outcome *more);
 
 #endif

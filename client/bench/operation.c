@@ -1,10 +1,13 @@
 #include "client/bench/operation.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "client/bench/protocol.h"
 #include "common/frame.h"
 #include "common/handle.h"
 #include "heapd/v1/method.pb-c.h"
+#include "heapd/v1/value.pb-c.h"
 
 /* Field tags of the schema: number and wire type. */
 #define TAG(number, type) ((uint8_t)((number) << 3 | (type)))
@@ -71,23 +74,6 @@ static uint64_t handle_of(uint32_t slot)
     return hd_handle_make(slot, 1);
 }
 
-/* xorshift64*: what it lacks in quality it does not need for choosing keys. */
-static uint64_t next_random(struct hd_bench_stream *stream)
-{
-    uint64_t x = stream->random;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    stream->random = x;
-    return x * UINT64_C(2685821657736338717);
-}
-
-/* Evenly from 0 .. keyspace - 1, without a division. */
-static uint64_t pick(struct hd_bench_stream *stream)
-{
-    return (uint64_t)(((unsigned __int128)next_random(stream) * stream->keyspace) >> 64);
-}
-
 void hd_bench_key(uint8_t out[HD_BENCH_KEY_BYTES], uint64_t number)
 {
     memcpy(out, "key:", 4);
@@ -106,7 +92,7 @@ uint8_t *hd_bench_compose_hello(struct hd_bench_stream *stream, uint8_t *to)
     return finish(stream, to, at, HEAPD__V1__METHOD__HELLO);
 }
 
-uint8_t *hd_bench_compose_lookup(struct hd_bench_stream *stream, uint8_t *to, const char *name, uint64_t into)
+static uint8_t *put_lookup(struct hd_bench_stream *stream, uint8_t *to, const char *name, uint64_t into)
 {
     uint8_t *at = put_bytes(to + HD_FRAME_HEADER_BYTES, 2, name, strlen(name));
     at = put_number(at, 3, handle_of((uint32_t)into));
@@ -122,7 +108,7 @@ static uint8_t *ping(struct hd_bench_stream *stream, uint8_t *to)
 static uint8_t *put_dict_key(struct hd_bench_stream *stream, uint8_t *at)
 {
     uint8_t key[HD_BENCH_KEY_BYTES];
-    hd_bench_key(key, pick(stream));
+    hd_bench_key(key, hd_bench_keys_next(&stream->keys));
     at = put_number(at, 1, handle_of(HD_BENCH_SLOT_DICT));
     return put_str_value(at, 2, key, sizeof key);
 }
@@ -147,14 +133,14 @@ static uint8_t *contains(struct hd_bench_stream *stream, uint8_t *to)
 static uint8_t *list_get(struct hd_bench_stream *stream, uint8_t *to)
 {
     uint8_t *at = put_number(to + HD_FRAME_HEADER_BYTES, 1, handle_of(HD_BENCH_SLOT_LIST));
-    at = put_int_value(at, 2, pick(stream));
+    at = put_int_value(at, 2, hd_bench_keys_next(&stream->keys));
     return finish(stream, to, at, HEAPD__V1__METHOD__GET_ITEM);
 }
 
 static uint8_t *list_set(struct hd_bench_stream *stream, uint8_t *to)
 {
     uint8_t *at = put_number(to + HD_FRAME_HEADER_BYTES, 1, handle_of(HD_BENCH_SLOT_LIST));
-    at = put_int_value(at, 2, pick(stream));
+    at = put_int_value(at, 2, hd_bench_keys_next(&stream->keys));
     at = put_str_value(at, 3, stream->value, stream->value_bytes);
     return finish(stream, to, at, HEAPD__V1__METHOD__SET_ITEM);
 }
@@ -169,7 +155,7 @@ static uint8_t *append(struct hd_bench_stream *stream, uint8_t *to)
 static uint8_t *add(struct hd_bench_stream *stream, uint8_t *to)
 {
     uint8_t *at = put_number(to + HD_FRAME_HEADER_BYTES, 1, handle_of(HD_BENCH_SLOT_COUNTERS));
-    at = put_int_value(at, 2, pick(stream));
+    at = put_int_value(at, 2, hd_bench_keys_next(&stream->keys));
     at = put_int_value(at, 5, 1);
     return finish(stream, to, at, HEAPD__V1__METHOD__ADD);
 }
@@ -240,3 +226,53 @@ const struct hd_bench_operation *hd_bench_operation_find(const char *name, size_
     }
     return NULL;
 }
+
+/* ---- heapd as a protocol -------------------------------------------------- */
+
+/* Hello and the handles, in one write. */
+static uint8_t *greet(struct hd_bench_stream *stream, uint8_t *to, unsigned *replies)
+{
+    static const char *const names[] = {HD_BENCH_NAME_DICT, HD_BENCH_NAME_LIST, HD_BENCH_NAME_COUNTERS,
+                                        HD_BENCH_NAME_GROWING};
+    to = hd_bench_compose_hello(stream, to);
+    for (uint64_t slot = 1; slot <= 4; slot++)
+        to = put_lookup(stream, to, names[slot - 1], slot);
+    *replies = 5;
+    return to;
+}
+
+static uint8_t *(*compose(const struct hd_bench_operation *operation))(struct hd_bench_stream *, uint8_t *)
+{
+    return operation->compose;
+}
+
+static void find_failure(const uint8_t *body, size_t bytes, struct hd_bench_reply *out)
+{
+    static char text[256];
+    Heapd__V1__Error *message = heapd__v1__error__unpack(NULL, bytes, body);
+    (void)snprintf(text, sizeof text, "%s", message ? message->message : "a failure that makes no sense");
+    if (message)
+        heapd__v1__error__free_unpacked(message, NULL);
+    out->failure = text;
+    out->failure_bytes = strlen(text);
+}
+
+static int read_reply(struct hd_bench_stream *stream, const uint8_t *bytes, size_t count, struct hd_bench_reply *out)
+{
+    struct hd_frame frame;
+    int result = hd_frame_read(bytes, count, HD_FRAME_MAX_BODY_BYTES, &frame);
+    if (result)
+        return result > 0 ? 0 : -1;
+    if (count < HD_FRAME_HEADER_BYTES + frame.body_bytes)
+        return 0;
+    if (frame.request_id != stream->next_reply)
+        return -1;
+    stream->next_reply++;
+    out->bytes = HD_FRAME_HEADER_BYTES + frame.body_bytes;
+    if (frame.flags & HD_FRAME_ERROR)
+        find_failure(bytes + HD_FRAME_HEADER_BYTES, frame.body_bytes, out);
+    return 0;
+}
+
+const struct hd_bench_protocol hd_bench_heapd = {
+    .name = "heapd", .compose = compose, .read_reply = read_reply, .greet = greet};

@@ -7,8 +7,11 @@
 #ifndef HEAPD_BENCH_OPERATION_H
 #define HEAPD_BENCH_OPERATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "client/bench/keys.h"
 
 #define HD_BENCH_MAX_VALUE_BYTES ((size_t)64 << 10)
 /* What one operation can take at most, beside its value. */
@@ -25,9 +28,9 @@ enum hd_bench_slot {
 
 /* The state that composing needs; one for each connection. */
 struct hd_bench_stream {
-    uint64_t random;
+    struct hd_bench_keys keys;
     uint64_t next_id;
-    uint64_t keyspace;
+    uint64_t next_reply;  /* the request whose reply is read next */
     const uint8_t *value; /* borrow */
     size_t value_bytes;
     uint32_t generation; /* of the slot that create uses */
@@ -57,8 +60,7 @@ void hd_bench_key(uint8_t out[HD_BENCH_KEY_BYTES], uint64_t number);
 #define HD_BENCH_NAME_COUNTERS "heapd-bench:counters"
 #define HD_BENCH_NAME_GROWING "heapd-bench:growing"
 
-/* For connecting: Hello, and a Lookup of a global name into a slot. */
+/* Hello, of a connection that holds nothing. */
 uint8_t *hd_bench_compose_hello(struct hd_bench_stream *stream, uint8_t *to);
-uint8_t *hd_bench_compose_lookup(struct hd_bench_stream *stream, uint8_t *to, const char *name, uint64_t into);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/bench/operation.h"
+#include "client/bench/protocol.h"
 
 static const char *const help_text =
     "usage: heapd-bench [options]\n"
@@ -17,6 +17,13 @@ static const char *const help_text =
     "  -P, --pipeline N       operations per write; the next write follows when all are answered (1)\n"
     "  -t, --tests A,B,...    operations, or \"all\" (ping,get_item,set_item,list_get,append,add,lookup)\n"
     "  -d, --duration S       seconds to measure each operation (3)\n"
+    "  -m, --mix A=N,B=M,...  one workload of several operations, by weights; instead of --tests\n"
+    "      --rate N           operations a second in all, each due at its moment: latency counts from then, so\n"
+    "                         what waits behind a pause is not left out; --pipeline bounds what waits\n"
+    "      --keys KIND        uniform, sequential, zipf or zipf:SKEW: which keys are chosen (uniform; zipf: 0.99)\n"
+    "      --idle N           connections beside the clients that do nothing\n"
+    "      --peer NAME=PATH   a redis, memcached or echo at a Unix socket: the same load, by turns; may be repeated\n"
+    "      --rounds N         times that each operation is run on each server (1; with peers 3)\n"
     "      --warmup S         seconds to run before measuring (a tenth of the duration)\n"
     "  -r, --keyspace N       keys in the dict and elements in the list, chosen at random (100000)\n"
     "  -s, --value-bytes N    size of the strings that are stored and read; up to 7 are held inline (3)\n"
@@ -66,7 +73,19 @@ static int parse_seconds(const char *option, const char *text, double *out)
     return 0;
 }
 
-enum { OPTION_WARMUP = 256, OPTION_SEED, OPTION_SERVER_PID, OPTION_KEEP, OPTION_JSON, OPTION_VERSION };
+enum {
+    OPTION_WARMUP = 256,
+    OPTION_RATE,
+    OPTION_KEYS,
+    OPTION_IDLE,
+    OPTION_PEER,
+    OPTION_ROUNDS,
+    OPTION_SEED,
+    OPTION_SERVER_PID,
+    OPTION_KEEP,
+    OPTION_JSON,
+    OPTION_VERSION
+};
 
 static const struct option long_options[] = {
     {"clients", required_argument, NULL, 'c'},
@@ -79,12 +98,51 @@ static const struct option long_options[] = {
     {"address", required_argument, NULL, 'a'},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"server-pid", required_argument, NULL, OPTION_SERVER_PID},
+    {"mix", required_argument, NULL, 'm'},
+    {"rate", required_argument, NULL, OPTION_RATE},
+    {"keys", required_argument, NULL, OPTION_KEYS},
+    {"idle", required_argument, NULL, OPTION_IDLE},
+    {"peer", required_argument, NULL, OPTION_PEER},
+    {"rounds", required_argument, NULL, OPTION_ROUNDS},
     {"keep", no_argument, NULL, OPTION_KEEP},
     {"json", no_argument, NULL, OPTION_JSON},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
+
+static int parse_keys(const char *text, struct hd_bench_options *out)
+{
+    char *end = NULL;
+    if (strcmp(text, "uniform") == 0) {
+        out->distribution = HD_BENCH_UNIFORM;
+        return 0;
+    }
+    if (strcmp(text, "sequential") == 0) {
+        out->distribution = HD_BENCH_SEQUENTIAL;
+        return 0;
+    }
+    if (strncmp(text, "zipf", 4) != 0 || (text[4] != ':' && text[4]))
+        return bad("--keys", text, "uniform, sequential, zipf or zipf:SKEW is wanted");
+    out->distribution = HD_BENCH_ZIPF;
+    if (!text[4])
+        return 0;
+    out->skew = strtod(text + 5, &end);
+    if (end == text + 5 || *end || !(out->skew > 0) || out->skew > 10)
+        return bad("--keys", text, "a skew above 0 and up to 10 is wanted");
+    return 0;
+}
+
+static int add_peer(const char *text, struct hd_bench_options *out)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || !hd_bench_protocol_find(text, (size_t)(equals - text)))
+        return bad("--peer", text, "redis=PATH, memcached=PATH or echo=PATH is wanted");
+    if (out->peer_count == HD_BENCH_PEERS_MAX)
+        return bad("--peer", text, "that is one too many");
+    out->peers[out->peer_count++] = text;
+    return 0;
+}
 
 static int take(int option, const char *value, struct hd_bench_options *out)
 {
@@ -102,6 +160,25 @@ static int take(int option, const char *value, struct hd_bench_options *out)
     case 't':
         out->operations = value;
         return 0;
+    case 'm':
+        out->mix = value;
+        return 0;
+    case OPTION_RATE:
+        error = parse_count("--rate", value, 1, 100000000, &number);
+        out->rate = (double)number;
+        return error;
+    case OPTION_KEYS:
+        return parse_keys(value, out);
+    case OPTION_IDLE:
+        error = parse_count("--idle", value, 0, 1000000, &number);
+        out->idle = (unsigned)number;
+        return error;
+    case OPTION_PEER:
+        return add_peer(value, out);
+    case OPTION_ROUNDS:
+        error = parse_count("--rounds", value, 1, 1000, &number);
+        out->rounds = (unsigned)number;
+        return error;
     case 'd':
         return parse_seconds("--duration", value, &out->duration_s);
     case OPTION_WARMUP:
@@ -148,11 +225,12 @@ int hd_bench_options_parse(int count, char **arguments, struct hd_bench_options 
         .warmup_s = -1,
         .keyspace = 100000,
         .value_bytes = 3,
+        .skew = 0.99,
         .operations = "ping,get_item,set_item,list_get,append,add,lookup",
         .seed = (uint64_t)time(NULL),
     };
     int option;
-    while ((option = getopt_long(count, arguments, "c:P:t:d:r:s:a:h", long_options, NULL)) != -1) {
+    while ((option = getopt_long(count, arguments, "c:P:t:m:d:r:s:a:h", long_options, NULL)) != -1) {
         int result = take(option, optarg, out);
         if (result)
             return result;
@@ -161,6 +239,8 @@ int hd_bench_options_parse(int count, char **arguments, struct hd_bench_options 
         return bad("argument", arguments[optind], "only options are taken");
     if (out->duration_s <= 0)
         return bad("--duration", "0", "more than 0 seconds are wanted");
+    if (out->rounds == 0)
+        out->rounds = out->peer_count ? 3 : 1;
     if (out->warmup_s < 0)
         out->warmup_s = out->duration_s / 10;
     return 0;

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/bench/keys.h"
+
+#define HD_BENCH_PEERS_MAX 4
+
 struct hd_bench_options {
     const char *address; /* NULL: as the library decides */
     unsigned clients;
@@ -15,6 +19,14 @@ struct hd_bench_options {
     uint64_t keyspace;
     size_t value_bytes;
     const char *operations; /* names with commas between them */
+    const char *mix;        /* NULL, or names with weights: one workload of all of them, instead of `operations` */
+    enum hd_bench_distribution distribution;
+    double skew;                           /* of zipf */
+    double rate;                           /* operations a second of all clients; 0: as fast as they are answered */
+    unsigned idle;                         /* connections beside the clients that do nothing */
+    const char *peers[HD_BENCH_PEERS_MAX]; /* NAME=ADDRESS */
+    unsigned peer_count;
+    unsigned rounds; /* of each operation and server, by turns */
     uint64_t seed;
     long server_pid; /* 0: ask the socket */
     bool json;

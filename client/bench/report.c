@@ -9,16 +9,18 @@ void hd_bench_report_begin(const struct hd_bench_options *options, long server_p
     first_row = true;
     if (options->json) {
         (void)printf("{\"clients\": %u, \"pipeline\": %u, \"duration_s\": %.3f, \"keyspace\": %llu, "
-                     "\"value_bytes\": %zu, \"seed\": %llu, \"server_pid\": %ld, \"results\": [",
+                     "\"value_bytes\": %zu, \"rate\": %.0f, \"idle\": %u, \"rounds\": %u, \"seed\": %llu, "
+                     "\"server_pid\": %ld, \"results\": [",
                      options->clients, options->pipeline, options->duration_s, (unsigned long long)options->keyspace,
-                     options->value_bytes, (unsigned long long)options->seed, server_pid);
+                     options->value_bytes, options->rate, options->idle, options->rounds,
+                     (unsigned long long)options->seed, server_pid);
         return;
     }
     (void)printf("%u clients, pipeline %u, %.1f s each, %llu keys, values of %zu bytes, seed %llu\n", options->clients,
                  options->pipeline, options->duration_s, (unsigned long long)options->keyspace, options->value_bytes,
                  (unsigned long long)options->seed);
-    (void)printf("%-10s %11s %9s %9s %9s %9s %12s %12s\n", "operation", "ops/s", "p50 us", "p99 us", "p99.9 us",
-                 "max us", "server ns/op", "client ns/op");
+    (void)printf("%-*s %11s %9s %9s %9s %9s %12s %12s\n", options->peer_count ? 20 : 10, "operation", "ops/s", "p50 us",
+                 "p99 us", "p99.9 us", "max us", "server ns/op", "client ns/op");
 }
 
 static double us(uint64_t ns)
@@ -47,13 +49,14 @@ static void print_json_text(const char *text)
     (void)putchar('"');
 }
 
-static void report_json(const struct hd_bench_operation *operation, const struct hd_bench_outcome *outcome)
+static void report_json(const char *server, const char *workload, const struct hd_bench_outcome *outcome)
 {
     const struct hd_histogram *latency = &outcome->latency_ns;
-    (void)printf("%s\n  {\"operation\": \"%s\", \"operations\": %llu, \"failures\": %llu, \"seconds\": %.6f, "
+    (void)printf("%s\n  {\"server\": \"%s\", \"operation\": \"%s\", \"operations\": %llu, \"failures\": %llu, "
+                 "\"seconds\": %.6f, "
                  "\"ops_per_s\": %.1f, \"latency_us\": {\"mean\": %.3f, \"min\": %.3f, \"p50\": %.3f, \"p90\": %.3f, "
                  "\"p99\": %.3f, \"p999\": %.3f, \"max\": %.3f}, ",
-                 first_row ? "" : ",", operation->name, (unsigned long long)outcome->operations,
+                 first_row ? "" : ",", server, workload, (unsigned long long)outcome->operations,
                  (unsigned long long)outcome->failures, outcome->seconds,
                  (double)outcome->operations / outcome->seconds, hd_histogram_mean(latency) / 1000,
                  us(latency->count ? latency->min : 0), us(hd_histogram_quantile(latency, 0.5)),
@@ -72,28 +75,31 @@ static void report_json(const struct hd_bench_operation *operation, const struct
     (void)putchar('}');
 }
 
-static void report_row(const struct hd_bench_operation *operation, const struct hd_bench_outcome *outcome)
+static void report_row(const struct hd_bench_options *options, const char *server, const char *workload,
+                       const struct hd_bench_outcome *outcome)
 {
     const struct hd_histogram *latency = &outcome->latency_ns;
-    char server[32] = "?";
+    char cpu[32] = "?", name[64];
     if (outcome->server_cpu_s >= 0)
-        (void)snprintf(server, sizeof server, "%.0f", per_operation_ns(outcome->server_cpu_s, outcome->operations));
-    (void)printf("%-10s %11.0f %9.1f %9.1f %9.1f %9.1f %12s %12.0f\n", operation->name,
+        (void)snprintf(cpu, sizeof cpu, "%.0f", per_operation_ns(outcome->server_cpu_s, outcome->operations));
+    (void)snprintf(name, sizeof name, "%s%s%s", workload, options->peer_count ? " " : "",
+                   options->peer_count ? server : "");
+    (void)printf("%-*s %11.0f %9.1f %9.1f %9.1f %9.1f %12s %12.0f\n", options->peer_count ? 20 : 10, name,
                  (double)outcome->operations / outcome->seconds, us(hd_histogram_quantile(latency, 0.5)),
                  us(hd_histogram_quantile(latency, 0.99)), us(hd_histogram_quantile(latency, 0.999)), us(latency->max),
-                 server, per_operation_ns(outcome->client_cpu_s, outcome->operations));
+                 cpu, per_operation_ns(outcome->client_cpu_s, outcome->operations));
     if (outcome->failures)
         (void)printf("           %llu requests failed; the first: %s\n", (unsigned long long)outcome->failures,
                      outcome->first_failure);
 }
 
-void hd_bench_report(const struct hd_bench_options *options, const struct hd_bench_operation *operation,
+void hd_bench_report(const struct hd_bench_options *options, const char *server, const char *workload,
                      const struct hd_bench_outcome *outcome)
 {
     if (options->json)
-        report_json(operation, outcome);
+        report_json(server, workload, outcome);
     else
-        report_row(operation, outcome);
+        report_row(options, server, workload, outcome);
     first_row = false;
     (void)fflush(stdout);
 }

@@ -95,7 +95,8 @@ static void requests_are_messages(void **state)
     (void)state;
     uint8_t value[90];
     memset(value, 'x', sizeof value);
-    struct hd_bench_stream stream = {.random = 99, .next_id = 300, .keyspace = 1000, .value = value};
+    struct hd_bench_stream stream = {.next_id = 300, .value = value};
+    hd_bench_keys_init(&stream.keys, HD_BENCH_UNIFORM, 1, 1000, 99, 0);
     struct composed composed;
     for (stream.value_bytes = 0; stream.value_bytes < sizeof value; stream.value_bytes += 89) {
         compose("set_item", &stream, &composed);
