@@ -209,7 +209,7 @@ static int memcached_reply(struct hd_bench_stream *stream, const uint8_t *bytes,
             size--;
         long value = strtol((const char *)size, NULL, 10);
         line += (size_t)value + 2 + 5; /* and END */
-    } else if (memcmp(bytes, "ERROR", 5) == 0 || strstr((const char *)bytes, "_ERROR") == (const char *)bytes + 6) {
+    } else if (memcmp(bytes, "ERROR", 5) == 0 || (line > 12 && memcmp(bytes + 6, "_ERROR", 6) == 0)) {
         out->failure = (const char *)bytes;
         out->failure_bytes = line - 2;
     }

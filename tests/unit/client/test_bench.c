@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "client/bench/histogram.h"
-#include "client/bench/operation.h"
+#include "client/bench/protocol.h"
 #include "common/frame.h"
 #include "common/handle.h"
 #include "heapd/v1/method.pb-c.h"
@@ -140,12 +140,71 @@ static void requests_are_messages(void **state)
     assert_null(hd_bench_operation_find("nothing", 7));
 }
 
+/* Of zipf with a skew of 1 the first of 1000 keys comes once in ln 1000 + 0.577; the even one knows no favourites. */
+static void keys_are_chosen_as_asked(void **state)
+{
+    (void)state;
+    enum { KEYS = 1000, CHOICES = 200000 };
+    static unsigned counts[3][KEYS];
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct hd_bench_keys keys;
+        hd_bench_keys_init(&keys, (enum hd_bench_distribution)kind, 1, KEYS, 7, 0);
+        for (unsigned i = 0; i < CHOICES; i++) {
+            uint64_t key = hd_bench_keys_next(&keys);
+            assert_true(key < KEYS);
+            counts[kind][key]++;
+        }
+    }
+    unsigned most = 0;
+    for (unsigned i = 0; i < KEYS; i++) {
+        assert_in_range(counts[HD_BENCH_UNIFORM][i], 100, 300);
+        assert_int_equal(counts[HD_BENCH_SEQUENTIAL][i], CHOICES / KEYS);
+        most = counts[HD_BENCH_ZIPF][i] > most ? counts[HD_BENCH_ZIPF][i] : most;
+    }
+    /* 200000 / 7.485 */
+    assert_in_range(most, 26000, 27500);
+}
+
+static void check_reply(const char *protocol, const char *text, size_t bytes, const char *failure)
+{
+    const struct hd_bench_protocol *peer = hd_bench_protocol_find(protocol, strlen(protocol));
+    struct hd_bench_stream stream = {0};
+    assert_non_null(peer);
+    /* Whatever is missing, there is no reply yet. */
+    for (size_t count = 1; count <= strlen(text); count++) {
+        struct hd_bench_reply reply = {0};
+        assert_int_equal(peer->read_reply(&stream, (const uint8_t *)text, count, &reply), 0);
+        assert_int_equal(reply.bytes, count < bytes ? 0 : bytes);
+        if (count < bytes)
+            continue;
+        assert_int_equal(reply.failure != NULL, failure != NULL);
+        if (failure)
+            assert_memory_equal(reply.failure, failure, reply.failure_bytes);
+    }
+}
+
+static void replies_of_peers_end_where_they_end(void **state)
+{
+    (void)state;
+    check_reply("redis", "+OK\r\n:7\r\n", 5, NULL);
+    check_reply("redis", ":1234\r\n+", 7, NULL);
+    check_reply("redis", "$5\r\na\r\nbc\r\n$", 11, NULL);
+    check_reply("redis", "$-1\r\n", 5, NULL);
+    check_reply("redis", "-ERR no\r\n+OK\r\n", 9, "ERR no");
+    check_reply("memcached", "STORED\r\nEND", 8, NULL);
+    check_reply("memcached", "VALUE key 0 3\r\nx\r\n\r\nEND\r\nV", 25, NULL);
+    check_reply("memcached", "CLIENT_ERROR bad\r\n", 18, "CLIENT_ERROR bad");
+    check_reply("memcached", "ERROR\r\n", 7, "ERROR");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buckets_follow_each_other),
         cmocka_unit_test(quantiles_are_within_one_percent),
         cmocka_unit_test(requests_are_messages),
+        cmocka_unit_test(keys_are_chosen_as_asked),
+        cmocka_unit_test(replies_of_peers_end_where_they_end),
     };
     return cmocka_run_group_tests_name("heapd-bench", tests, NULL, NULL);
 }
