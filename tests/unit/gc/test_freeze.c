@@ -12,7 +12,7 @@ static void freeze(struct toy *toy)
 static void unfreeze(struct toy *toy)
 {
     uint32_t next = 0;
-    while (hd_gc_unfreeze_step(&toy->gc, &next, 7))
+    while (hd_gc_unfreeze_step(&toy->gc, &next, 101))
         toy_check(toy);
     toy_check(toy);
 }
@@ -136,8 +136,8 @@ static void freezing_goes_on_beside_others(void **state)
         uint32_t next = 0;
         bool more = true;
         while (more) {
-            more = thaw ? hd_gc_unfreeze_step(&toy.gc, &next, 1 + toy_below(&random, 20))
-                        : hd_gc_freeze_step(&toy.gc, &next, 1 + toy_below(&random, 20));
+            more = thaw ? hd_gc_unfreeze_step(&toy.gc, &next, 1 + toy_below(&random, 200))
+                        : hd_gc_freeze_step(&toy.gc, &next, 1 + toy_below(&random, 200));
             for (int i = 0; i < 5; i++) {
                 hd_value to = toy.roots.words[toy_below(&random, ROOTS)];
                 hd_value node = toy_node(&toy, 0, 3);
