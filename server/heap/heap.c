@@ -346,21 +346,3 @@ void hd_heap_compact(struct hd_heap *heap)
         ;
     release_all(heap);
 }
-
-bool hd_heap_relieve(struct hd_heap *heap)
-{
-    uint64_t before = heap->budget.used_bytes;
-    uint64_t freed_before = heap->gc.freed_count;
-    struct hd_collection ignored;
-    heap->collect_requests++;
-    while (hd_gc_reap(&heap->gc, RELIEVE_UNITS))
-        ;
-    if (hd_heap_collect(heap, 2, &ignored) != 0)
-        return false;
-    /* What is being emptied is no room for others, so a compaction under way is finished too. */
-    if (is_fragmented(heap) || heap->gc.compaction.phase != HD_COMPACT_IDLE)
-        hd_heap_compact(heap);
-    release_all(heap);
-    /* Objects that were freed within arenas that stay are room as well. */
-    return heap->budget.used_bytes < before || heap->gc.freed_count > freed_before;
-}

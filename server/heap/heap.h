@@ -55,7 +55,14 @@ struct hd_heap {
     uint64_t settle_debt;           /* units that births asked for and that were not done yet */
     uint64_t compact_checked_at;    /* gc.freed_count when fragmentation was looked at last */
     uint64_t release_credit_bytes;  /* that slices had for the table and that do not make a chunk yet */
-    uint64_t collect_requests;      /* collections begun because memory ran short */
+    uint64_t collect_requests;      /* searches begun because memory ran short */
+    /*
+     * At the limit, before compacting: lets go of what may be let go of, for about `units`, after a collection has seen
+     * to what nobody refers to. True while there is more. What dies is taken apart by the caller. NULL: there is
+     * nothing.
+     */
+    bool (*evict)(void *context, uint64_t units);
+    void *evict_context;
 };
 
 /* os is borrowed until free. HD_ENOMEM, HD_EINVALID. */
@@ -175,10 +182,37 @@ void hd_heap_compact_begin(struct hd_heap *heap);
 /* All of it in one go. */
 void hd_heap_compact(struct hd_heap *heap);
 
-/*
- * After HD_ENOMEM, at a safe point: finishes waiting frees, collects, compacts, trims.
- * True if bytes came back, so that the request is worth a second try.
- */
+/* ---- at the limit (relief.c) ---------------------------------------------- */
+
+enum hd_relief_phase {
+    HD_RELIEF_FREE = 0,    /* what is dead is taken apart, what is empty goes back */
+    HD_RELIEF_COLLECT = 1, /* all generations */
+    HD_RELIEF_EVICT = 2,   /* what may be let go of: hd_heap.evict */
+    HD_RELIEF_COMPACT = 3,
+    HD_RELIEF_OVER = 4,
+};
+
+/* A search for memory, after HD_ENOMEM. All zero: none. */
+struct hd_relief {
+    enum hd_relief_phase phase;
+    bool begun;  /* this phase */
+    bool helped; /* some phase that is over gave something back */
+    uint64_t room_before_bytes;
+    uint64_t freed_before;
+    uint64_t wait_for; /* gc.compaction.compaction_count */
+    struct hd_collect collect;
+};
+
+enum hd_relief_result {
+    HD_RELIEF_GOES_ON,
+    HD_RELIEF_HELPED, /* goes on, and what came back until now makes it worth asking again */
+    HD_RELIEF_ENDED,
+};
+
+void hd_heap_relief_begin(struct hd_heap *heap, struct hd_relief *relief);
+/* Goes on with it for about `units`; only at a safe point. hd_heap_step may be called meanwhile. */
+enum hd_relief_result hd_heap_relief_step(struct hd_heap *heap, struct hd_relief *relief, uint64_t units) HD_MUST_USE;
+/* All of it in one go: for tests and tools. True if something came back, so that a second try is worth while. */
 bool hd_heap_relieve(struct hd_heap *heap);
 
 /* ---- numbers and checks --------------------------------------------------- */

@@ -203,8 +203,9 @@ static void receive_shared(struct hd_connection *connection)
     uint8_t *bytes = connection->net->read_buffer;
     size_t held = hd_buffer_readable(input);
     size_t limit = read_limit(connection);
-    if (held >= limit && hd_rpc_relieve(connection->net->rpc))
-        limit = read_limit(connection);
+    /* What arrives stays in the socket while memory is looked for. */
+    if (held >= limit && hd_rpc_wait_for_memory(connection->rpc))
+        return;
     if (held >= limit) {
         refuse_frame(connection, hd_buffer_head(input), held);
         return;
@@ -232,8 +233,9 @@ static void receive_own(struct hd_connection *connection, size_t frame_bytes)
     if (room > limit)
         room = limit;
     uint8_t *to;
-    if (hd_buffer_reserve(input, room, &to) &&
-        (!hd_rpc_relieve(connection->net->rpc) || hd_buffer_reserve(input, room, &to))) {
+    if (hd_buffer_reserve(input, room, &to)) {
+        if (hd_rpc_wait_for_memory(connection->rpc))
+            return;
         refuse_frame(connection, hd_buffer_head(input), held);
         return;
     }

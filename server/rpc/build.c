@@ -114,18 +114,27 @@ static enum hd_step step_build(struct hd_unfinished *unfinished, uint64_t units)
     hd_unfinished_call(unfinished, &call);
     call.captures_into = build->captures_into;
     call.captures_count = build->plan.build.capture_count;
+    if (!build->builder) {
+        if (hd_relief_is_on(call.server))
+            return HD_STEP_AGAIN;
+        int error = begin(&call, build);
+        if (error == 0)
+            return HD_STEP_AGAIN;
+        hd_call_refuse(&call, hd_fail_literal(&call, error));
+        return HD_STEP_DONE;
+    }
     /* A node costs some tens of nanoseconds. */
     int result = hd_builder_step(build->builder, units / 4 + 1);
     if (result == 0)
         return HD_STEP_AGAIN;
     if (result == 1)
         result = finish(build, &call);
-    if (result == HD_ENOMEM && !build->relieved) {
+    if (result == HD_ENOMEM && !build->relieved && hd_relief_want(call.server)) {
+        /* What was built until now is in the way of others, too. */
         build->relieved = true;
         hd_builder_free(build->builder);
         build->builder = NULL;
-        if (hd_policy_relieve(call.server) && (result = begin(&call, build)) == 0)
-            return HD_STEP_AGAIN;
+        return HD_STEP_AGAIN;
     }
     if (result)
         hd_call_refuse(&call, hd_fail_literal(&call, result));

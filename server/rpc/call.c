@@ -83,33 +83,10 @@ static int run_once(struct hd_call *call, const struct hd_frame *frame, const ui
     return error ? error : call->operation->run(call, message);
 }
 
-/* Runs it once more if memory can be found. The first try has changed nothing and holds nothing: a safe point. */
-static int run_again(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
-{
-    struct hd_rpc_server *server = call->server;
-    int result = HD_ENOMEM;
-    server->counts.retries_count++;
-    hd_rpc_arena_reset(&server->arena);
-    if (hd_policy_relieve(server)) {
-        const struct hd_ahead_frame *ahead = call->ahead;
-        hd_call_init(call, call->connection, call->method, call->request_id);
-        call->operation = hd_operation_find(call->method);
-        call->ahead = ahead;
-        result = run_once(call, frame, body);
-    }
-    /* The search may have cost a collection: after one in vain, as many requests go by as share its cost. */
-    if (result == HD_ENOMEM)
-        server->relief_after = hd_policy_next_relief(server);
-    return result;
-}
-
 static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
-    struct hd_rpc_server *server = call->server;
     int result = run_once(call, frame, body);
-    if (result == HD_ENOMEM && server->counts.requests_count >= server->relief_after)
-        result = run_again(call, frame, body);
-    hd_rpc_arena_reset(&server->arena);
+    hd_rpc_arena_reset(&call->server->arena);
     return result;
 }
 
@@ -130,33 +107,44 @@ static void run_cancel(struct hd_rpc_connection *connection, const struct hd_fra
     hd_sync_answer(connection->server);
 }
 
-void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
+/* One request more, or (-1) one that was counted and is to run again. */
+static void count(struct hd_call *call, int change)
+{
+    struct hd_rpc_counts *counts = &call->server->counts;
+    uint64_t *kind = call->operation ? &counts->requests[call->method] : &counts->unknown_methods_count;
+    counts->requests_count += (uint64_t)change;
+    call->connection->request_count += (uint64_t)change;
+    *kind += (uint64_t)change;
+}
+
+bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
                  const struct hd_ahead_frame *ahead)
 {
-    struct hd_rpc_server *server = connection->server;
     if (frame->flags & HD_FRAME_CANCEL && connection->greeted) {
         run_cancel(connection, frame);
-        return;
+        return true;
     }
     struct hd_call call;
     hd_call_init(&call, connection, frame->method, frame->request_id);
     call.operation = hd_operation_find(frame->method);
     call.ahead = ahead;
-    server->counts.requests_count++;
-    connection->request_count++;
-    if (call.operation)
-        server->counts.requests[frame->method]++;
-    else
-        server->counts.unknown_methods_count++;
+    count(&call, 1);
     int result = check_frame(&call, frame);
     if (!result)
         result = check_state(&call);
     if (!result)
         result = run(&call, frame, body);
+    /* It holds nothing: a safe point. */
+    if (result == HD_ENOMEM && hd_relief_wait(connection)) {
+        count(&call, -1);
+        return false;
+    }
+    hd_relief_forget(connection);
     if (result < 0)
         hd_call_refuse(&call, result);
     /* Who cannot even say Hello does not speak this protocol. */
     if (!connection->greeted)
         hd_connection_end(connection);
-    hd_sync_answer(server);
+    hd_sync_answer(call.server);
+    return true;
 }

@@ -116,6 +116,7 @@ int hd_rpc_connection_new(struct hd_rpc_server *server, const struct hd_rpc_peer
 void hd_connection_end(struct hd_rpc_connection *connection)
 {
     connection->over = true;
+    hd_relief_forget(connection);
     while (connection->unfinished_first)
         hd_unfinished_drop(connection->unfinished_first);
     (void)hd_session_end_holds(&connection->session, HD_HOLDS_AT_ONCE); /* the rest when it is closed */
@@ -195,11 +196,17 @@ static void break_stream(struct hd_rpc_connection *connection, const struct hd_f
     hd_sync_answer(connection->server);
 }
 
+/* Are its requests to wait for something that goes on? */
+static bool is_held(const struct hd_rpc_connection *connection)
+{
+    return connection->held || connection->memory_waiting;
+}
+
 /* The first whole frame, if there is one, room for its reply, and nothing amiss. */
 static bool next_frame(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, struct hd_frame *frame)
 {
     int result = hd_frame_read(bytes, count, connection->server->config.max_frame_bytes, frame);
-    if (result > 0 || connection->held || !hd_connection_has_room(connection))
+    if (result > 0 || is_held(connection) || !hd_connection_has_room(connection))
         return false;
     if (result < 0) {
         break_stream(connection, frame, result);
@@ -250,7 +257,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
         if (units + (server->heap->objects.work_units - work_before) >= HD_TURN_UNITS)
             break;
         const struct hd_ahead_frame *ahead = NULL;
-        if (!connection->held)
+        if (!is_held(connection))
             ahead = next_ahead(connection, bytes + taken, count - taken);
         if (ahead && !hd_connection_has_room(connection))
             break;
@@ -258,7 +265,8 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
             frame = ahead->frame;
         else if (!next_frame(connection, bytes + taken, count - taken, &frame))
             break;
-        hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES, ahead);
+        if (!hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES, ahead))
+            break;
         taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
         units += 8 + frame.body_bytes / 8;
         settle(server);
@@ -273,7 +281,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
 
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
 {
-    return !connection->over && !connection->starved && !connection->held && !hd_connection_above_high(connection);
+    return !connection->over && !connection->starved && !is_held(connection) && !hd_connection_above_high(connection);
 }
 
 bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)
@@ -283,7 +291,7 @@ bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)
 
 bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection)
 {
-    return connection->working_count > 0;
+    return connection->working_count > 0 || connection->memory_waiting;
 }
 
 /* ---- output ---- */

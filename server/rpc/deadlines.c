@@ -86,7 +86,7 @@ void hd_deadline_remove(struct hd_unfinished *unfinished)
 
 uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
 {
-    if (server->runnable_first)
+    if (server->runnable_first || server->relieving)
         return 0;
     uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
     return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;

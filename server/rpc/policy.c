@@ -1,9 +1,5 @@
-/* What the server does by itself: collections by the clock and after sessions, and searching for memory. */
+/* What the server does by itself: collections by the clock and after sessions. */
 #include "rpc/private.h"
-
-/* Between two searches for memory: the objects of a heap that one request is made to pay for. */
-#define RELIEF_OBJECTS_PER_REQUEST 64
-#define RELIEF_REQUESTS_MIN 16
 
 /* ---- collections that nobody asked for ---- */
 
@@ -61,33 +57,4 @@ void hd_policy_run(struct hd_rpc_server *server)
     hd_slice_begin(server, &watch);
     hd_heap_collect_start(server->heap);
     hd_slice_end(server, &watch);
-}
-
-/* ---- memory ---- */
-
-bool hd_policy_relieve(struct hd_rpc_server *server)
-{
-    struct hd_slice_watch watch;
-    hd_slice_begin(server, &watch);
-    watch.kind = HD_SLICE_RELIEF;
-    bool relieved = hd_heap_relieve(server->heap);
-    hd_slice_end(server, &watch);
-    return relieved;
-}
-
-uint64_t hd_policy_next_relief(const struct hd_rpc_server *server)
-{
-    return server->counts.requests_count + RELIEF_REQUESTS_MIN +
-           server->heap->table.live_count / RELIEF_OBJECTS_PER_REQUEST;
-}
-
-bool hd_rpc_relieve(struct hd_rpc_server *server)
-{
-    if (server->counts.requests_count < server->input_relief_after)
-        return false;
-    server->counts.input_reliefs_count++;
-    /* After every search, not only one in vain: who asks is not known to make use of what was found. */
-    bool relieved = hd_policy_relieve(server);
-    server->input_relief_after = hd_policy_next_relief(server);
-    return relieved;
 }

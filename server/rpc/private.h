@@ -99,6 +99,12 @@ struct hd_rpc_connection {
     bool over;
     bool starved; /* no memory for output: until some was sent */
     bool held;    /* a request goes on that later ones may be about: until it is done */
+    /* At the memory limit: relief.c. */
+    bool memory_waiting; /* its next request is to run again: it is in the server's list */
+    bool memory_waited;  /* that request has waited, or waits */
+    uint64_t memory_deadline_ns;
+    struct hd_rpc_connection *memory_next;
+    struct hd_rpc_connection *memory_previous;
     void *owner;
     struct hd_rpc_peer peer;
     struct hd_session session;
@@ -161,7 +167,7 @@ enum hd_slice {
     HD_SLICE_COMPACT, /* moving */
     HD_SLICE_OTHER,   /* unmapping; looking whether something is due */
     HD_SLICE_REQUEST, /* an export, a long literal: not the heap's own */
-    HD_SLICE_RELIEF,  /* all of it in one go, at the limit */
+    HD_SLICE_RELIEF,  /* looking for memory at the limit, whatever that is about */
     HD_SLICE_KINDS,
 };
 #define HD_SLICE_BUCKETS 65
@@ -246,7 +252,10 @@ struct hd_rpc_server {
     uint64_t parked_count; /* of these */
     /* After a search for memory that did not help: the number of requests at which the next may be. */
     uint64_t relief_after;
-    uint64_t input_relief_after; /* the same, for hd_rpc_relieve */
+    bool relieving; /* a search goes on */
+    struct hd_relief relief;
+    struct hd_rpc_connection *memory_first; /* who waits for it, oldest first */
+    struct hd_rpc_connection *memory_last;
     bool shutdown_wanted;
     bool heap_behind;                 /* the last settle left something: the next one is worth measuring */
     bool collect_wanted;              /* a full collection is to begin as soon as it can */
@@ -286,8 +295,11 @@ struct hd_call {
 };
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id);
-/* Runs the request of one whole frame, up to its reply. There is room for a small reply. `ahead` may be NULL. */
-void hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
+/*
+ * Runs the request of one whole frame, up to its reply. There is room for a small reply. `ahead` may be NULL. False:
+ * there is no memory, and nothing has changed; the frame is to be kept, and run again when the connection is ready.
+ */
+bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
                  const struct hd_ahead_frame *ahead);
 /* Marks the result slots and says so. There is room for a small reply. */
 void hd_call_refuse(struct hd_call *call, int error);
@@ -484,10 +496,25 @@ void hd_policy_init(struct hd_rpc_server *server);
 void hd_policy_run(struct hd_rpc_server *server);
 /* All that it held is released. */
 void hd_policy_session_ended(struct hd_rpc_server *server, const struct hd_session *session);
-/* hd_heap_relieve, measured. */
-bool hd_policy_relieve(struct hd_rpc_server *server);
-/* After a search that did not help: the number of requests at which the next may be. */
-uint64_t hd_policy_next_relief(const struct hd_rpc_server *server);
+
+/* ---- at the memory limit (relief.c) --------------------------------------- */
+
+/*
+ * The connection's request found no memory, and has changed nothing. True: it
+ * waits while memory is looked for, and its frame is not to be taken. False: it is
+ * to be refused.
+ */
+bool hd_relief_wait(struct hd_rpc_connection *connection) HD_MUST_USE;
+/* It waits no more. */
+void hd_relief_forget(struct hd_rpc_connection *connection);
+/*
+ * For requests that go on in slices: begins a search unless one is under way;
+ * false: the last was in vain, and not long ago. Is it still going on?
+ */
+bool hd_relief_want(struct hd_rpc_server *server) HD_MUST_USE;
+bool hd_relief_is_on(const struct hd_rpc_server *server);
+/* Goes on with it; who waits runs again when there is reason to. */
+void hd_relief_run(struct hd_rpc_server *server, uint64_t units);
 
 /* ---- analyses of the whole heap (analysis.c) ------------------------------ */
 

@@ -30,6 +30,7 @@ struct hd_rpc_config {
     size_t output_high_bytes;     /* above: no further request of this connection starts */
     uint32_t at_once_nodes;       /* literals of more nodes are built in slices; 0: 4096 */
     uint64_t collect_interval_ns; /* a full collection begins so often, unless nothing happened; 0: never */
+    uint64_t memory_wait_ns;      /* a request waits so long at most while memory is looked for; 0: ten seconds */
     bool collect_on_session_end;  /* and when a session that had handles has released all of them */
 };
 
@@ -76,10 +77,10 @@ bool hd_rpc_charge(struct hd_rpc_server *server, uint64_t bytes) HD_MUST_USE;
 void hd_rpc_uncharge(struct hd_rpc_server *server, uint64_t bytes);
 
 /*
- * The layer above has no memory for input that came: collects, frees and
- * compacts in one go, a pause. True if bytes came back, so that a second try is
- * worth while. Only between calls. Soon after such a search there is no other:
- * false, at no cost, so that large frames at the limit do not stop everyone.
+ * The layer above has no memory for what came: begins to look for some, and does a
+ * slice of that at once. True if bytes came back, so that a second try is worth
+ * while. Only between calls. Soon after a search in vain there is no other: false,
+ * at no cost.
  */
 bool hd_rpc_relieve(struct hd_rpc_server *server) HD_MUST_USE;
 
@@ -112,7 +113,13 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
  */
 int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before);
 void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
-/* May input be read and given? False while output is above its mark. */
+/*
+ * There is no memory for input that has not been read yet. True: it may wait, and
+ * does not want input until memory was looked for; then it comes up as ready, and
+ * may ask once more. False: it waited already, or soon after a search in vain.
+ */
+bool hd_rpc_wait_for_memory(struct hd_rpc_connection *connection) HD_MUST_USE;
+/* May input be read and given? False while output is above its mark, and while it waits for memory. */
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection);
 /* Close it once the output is sent: goodbye, a broken stream, killed. */
 bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection);

@@ -130,6 +130,10 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
     bool releasing = server->analysis_ended && hd_analyses_release(server, left / 2 + 1);
     hd_sync_answer(server);
     hd_policy_run(server);
+    if (server->relieving) {
+        hd_relief_run(server, half);
+        return true;
+    }
     server->heap_behind = step_heap(server, half);
     return server->heap_behind || server->closing || server->runnable_first || releasing;
 }

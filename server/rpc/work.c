@@ -59,12 +59,14 @@ static enum hd_step step_request(struct hd_unfinished *unfinished, uint64_t unit
     if (!hd_connection_has_room(unfinished->connection))
         return HD_STEP_BLOCKED;
     hd_unfinished_call(unfinished, &call);
+    if (request->relieved && hd_relief_is_on(call.server))
+        return HD_STEP_AGAIN;
     int result = prepare(&call, request->work, request->answer);
     if (result == 0)
         result = hd_work_step(request->work, units);
-    if (result == HD_ENOMEM && !request->relieved) {
+    if (result == HD_ENOMEM && !request->relieved && hd_relief_want(call.server)) {
         request->relieved = true;
-        result = hd_policy_relieve(call.server) ? 0 : HD_ENOMEM;
+        result = 0;
     }
     if (result == 0)
         return HD_STEP_AGAIN;

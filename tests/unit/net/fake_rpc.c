@@ -44,6 +44,7 @@ struct hd_rpc_connection {
     uint32_t slices_left;
     bool over;
     bool ready;
+    bool memory_waiting;
 };
 
 static uint64_t now(void)
@@ -107,6 +108,16 @@ bool hd_rpc_relieve(struct hd_rpc_server *server)
         return false;
     server->limit_bytes = server->relief_bytes;
     server->relief_bytes = 0;
+    return true;
+}
+
+/* The search ends in the next turn. */
+bool hd_rpc_wait_for_memory(struct hd_rpc_connection *connection)
+{
+    connection->server->counts.wait_count++;
+    if (!hd_rpc_relieve(connection->server))
+        return false;
+    connection->memory_waiting = connection->ready = true;
     return true;
 }
 
@@ -340,7 +351,8 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
 
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
 {
-    return hd_buffer_readable(&connection->output) <= connection->server->config.output_high_bytes;
+    return hd_buffer_readable(&connection->output) <= connection->server->config.output_high_bytes &&
+           !connection->memory_waiting;
 }
 
 bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection)
@@ -388,7 +400,7 @@ struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server)
     for (struct hd_rpc_connection *connection = server->connections; connection; connection = connection->next) {
         if (!connection->ready)
             continue;
-        connection->ready = false;
+        connection->ready = connection->memory_waiting = false;
         return connection;
     }
     return NULL;

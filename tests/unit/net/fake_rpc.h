@@ -36,7 +36,8 @@ struct fake_counts {
     unsigned request_count;
     unsigned receive_count; /* calls that ran at least one request */
     unsigned run_count;     /* calls of hd_rpc_run */
-    unsigned relieve_count; /* calls of hd_rpc_relieve */
+    unsigned relieve_count; /* calls of hd_rpc_relieve, and hd_rpc_wait_for_memory's */
+    unsigned wait_count;    /* calls of hd_rpc_wait_for_memory */
     uint64_t last_pid;      /* of the connection opened last */
     bool last_admin;
 };
@@ -46,7 +47,7 @@ void fake_free(struct hd_rpc_server *server);
 struct fake_counts *fake_counts(struct hd_rpc_server *server);
 /* From now on an allocation beyond so many bytes in use fails. */
 void fake_limit(struct hd_rpc_server *server, size_t limit_bytes);
-/* The next hd_rpc_relieve makes that the limit and says that it helped; others help nothing. */
+/* The next search for memory makes that the limit and says that it helped; others help nothing. */
 void fake_relief(struct hd_rpc_server *server, size_t limit_bytes);
 /* A number of the stats source; it must be there. */
 uint64_t fake_stat(struct hd_rpc_server *server, const char *name);

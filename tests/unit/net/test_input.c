@@ -262,6 +262,7 @@ static void memory_is_looked_for_before_a_frame_is_refused(void **state)
         assert_int_equal(fake_counts(f->server)->relieve_count, before + 1);
     }
     assert_int_equal(stats(f).refused_frames_count, 0);
+    assert_true(fake_counts(f->server)->wait_count > 0); /* what is in the socket can wait there */
     fake_limit(f->server, fake_counts(f->server)->used_bytes);
     ask(f, fd, FAKE_ECHO, 3, body, SIZE);
     expect_frame_refusal(f, fd, 3);

@@ -224,6 +224,9 @@ static void the_limit_holds(void **state)
     int64_t count = -1;
     do {
         id = send_append(a, HANDLE(1, 1), rpc_str(text));
+        do /* it may wait while memory is looked for */
+            rpc_world_run(&fixture->world);
+        while (rpc_pump(a));
         assert_true(rpc_take(a, id, &reply));
         count++;
     } while (!(reply.frame.flags & HD_FRAME_ERROR));

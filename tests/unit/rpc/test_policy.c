@@ -145,37 +145,6 @@ static void what_a_session_left_is_found(void **state)
     assert_int_equal(collections(fixture), before);
 }
 
-static int set_up_limited(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    assert_non_null(fixture);
-    rpc_world_init(&fixture->world);
-    fixture->world.heap_config.thresholds[0] = 0;
-    fixture->world.heap_config.limit_bytes = 16 << 20;
-    rpc_world_start(&fixture->world);
-    rpc_client_open(&fixture->a, &fixture->world, true);
-    rpc_client_open(&fixture->b, &fixture->world, false);
-    *state = fixture;
-    return 0;
-}
-
-static void input_may_look_for_memory_now_and_then(void **state)
-{
-    struct fixture *fixture = *state;
-    struct hd_rpc_server *server = fixture->world.server;
-    drop_cycles(&fixture->a, 1, 500);
-    assert_int_equal(lists(fixture), 500);
-    assert_true(hd_rpc_relieve(server));
-    assert_int_equal(lists(fixture), 0);
-    drop_cycles(&fixture->a, 1, 3);
-    /* So soon after, it is not looked for, whatever there is. */
-    assert_false(hd_rpc_relieve(server));
-    assert_int_equal(lists(fixture), 3);
-    drop_cycles(&fixture->a, 1, 20);
-    assert_true(hd_rpc_relieve(server));
-    assert_int_equal(lists(fixture), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,7 +153,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_waiter_may_be_earlier, set_up_interval, tear_down),
         cmocka_unit_test_setup_teardown(not_while_collections_are_disabled, set_up_interval, tear_down),
         cmocka_unit_test_setup_teardown(what_a_session_left_is_found, set_up_session_end, tear_down),
-        cmocka_unit_test_setup_teardown(input_may_look_for_memory_now_and_then, set_up_limited, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
