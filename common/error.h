@@ -64,7 +64,9 @@
     X(SEALED, 53, FAILED_PRECONDITION, "the buffer is sealed and nobody can write to it; make another one") \
     X(NOT_SEALED, 54, FAILED_PRECONDITION, "the buffer is not sealed yet; its writer seals it first") \
     X(MAPPED, 55, FAILED_PRECONDITION, "somebody has the buffer mapped for writing; unmap it and seal again") \
-    X(DESCRIPTORS, 56, RESOURCE_EXHAUSTED, "the daemon has no descriptor left; release buffers or raise its limit of open files")
+    X(DESCRIPTORS, 56, RESOURCE_EXHAUSTED, "the daemon has no descriptor left; release buffers or raise its limit of open files") \
+    /* Tokens: 59. */ \
+    X(TOKEN, 59, NOT_FOUND, "the token has run out: its time is over, or it was used as often as it may be; make a new one")
 
 enum hd_error {
 #define HD_ERROR_ENUM(name, number, status, text) HD_E##name = -(number),

@@ -13,6 +13,7 @@
 #include "heapd/v1/object.pb-c.h"
 #include "heapd/v1/session.pb-c.h"
 #include "heapd/v1/sync.pb-c.h"
+#include "heapd/v1/token.pb-c.h"
 
 /*
  * What a result points to lies in one block, result->memory: first an array of
@@ -112,6 +113,17 @@ static int decode_ping(const ProtobufCMessage *message, struct heapd_result *res
     if (code)
         return code;
     result->as.payload = block_bytes(&block, from->payload);
+    return 0;
+}
+
+static int decode_token(const ProtobufCMessage *message, struct heapd_result *result)
+{
+    const Heapd__V1__Token *from = (const Heapd__V1__Token *)message;
+    struct block block;
+    int code = block_new(result, 0, from->secret.len + 1, &block);
+    if (code)
+        return code;
+    result->as.token = (struct heapd_token){.secret = block_bytes(&block, from->secret), .ttl_ms = from->ttl_ms};
     return 0;
 }
 
@@ -308,6 +320,7 @@ struct reply_form {
 static const struct reply_form value_form = {&heapd__v1__value__descriptor, decode_value};
 static const struct reply_form empty_form = {&heapd__v1__empty__descriptor, decode_empty};
 static const struct reply_form ping_form = {&heapd__v1__ping_reply__descriptor, decode_ping};
+static const struct reply_form token_form = {&heapd__v1__token__descriptor, decode_token};
 static const struct reply_form hello_form = {&heapd__v1__hello_reply__descriptor, decode_hello};
 static const struct reply_form read_form = {&heapd__v1__read_reply__descriptor, decode_read};
 static const struct reply_form info_form = {&heapd__v1__object_info__descriptor, decode_info};
@@ -330,6 +343,10 @@ static const struct reply_form *form_of(uint16_t method)
         return &hello_form;
     case HEAPD_METHOD_PING:
         return &ping_form;
+    case HEAPD_METHOD_MAKE_TOKEN:
+    case HEAPD_METHOD_OFFER_SESSION:
+        return &token_form;
+    case HEAPD_METHOD_REDEEM_TOKEN:
     case HEAPD_METHOD_CREATE:
     case HEAPD_METHOD_CREATE_CLASS:
     case HEAPD_METHOD_DUPLICATE:

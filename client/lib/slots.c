@@ -251,6 +251,37 @@ bool hd_slots_next_release(struct hd_slots *slots, hd_handle *out)
     return true;
 }
 
+int hd_slots_copy(const struct hd_slots *slots, struct hd_slots *out, hd_handle **except, size_t *except_count)
+{
+    size_t count = slots->capacity ? slots->capacity : 1;
+    struct hd_slots copy = {
+        .max_slots = slots->max_slots, .used_count = slots->used_count, .capacity = slots->capacity};
+    hd_handle *left_out = malloc(count * sizeof *left_out);
+    copy.slots = malloc(count * sizeof *copy.slots);
+    if (!copy.slots || !left_out) {
+        free(copy.slots);
+        free(left_out);
+        return HD_ENOMEM;
+    }
+    size_t left_out_count = 0;
+    for (uint32_t i = 1; i < slots->used_count; i++) {
+        copy.slots[i] = slots->slots[i];
+        copy.slots[i].next = 0;
+        if (slots->slots[i].state == RETIRED)
+            continue;
+        copy.taken_count++;
+        if (slots->slots[i].state == HELD)
+            continue;
+        if (slots->slots[i].state != FREE)
+            left_out[left_out_count++] = hd_handle_make(i, slots->slots[i].generation);
+        make_free(&copy, i);
+    }
+    *out = copy;
+    *except = left_out;
+    *except_count = left_out_count;
+    return 0;
+}
+
 int hd_slots_check(const struct hd_slots *slots)
 {
     uint32_t counts[RETIRED + 1] = {0};

@@ -82,6 +82,14 @@ void hd_slots_early_answered(struct hd_slots *slots, hd_handle handle, bool rele
 /* Takes a handle from the queue of releases; its slot is free from then on. False: the queue is empty. */
 bool hd_slots_next_release(struct hd_slots *slots, hd_handle *out);
 
+/*
+ * A copy for a session that is cloned at this place in the order of requests: what is held stays held; what waits for a
+ * reply, or is on its way out, is free in the copy, and its handles come as *except, ascending by slot (own: free).
+ * HD_ENOMEM.
+ */
+int hd_slots_copy(const struct hd_slots *slots, struct hd_slots *out, hd_handle **except,
+                  size_t *except_count) HD_MUST_USE;
+
 /* For tests: 0, or the number of the equation that does not hold. */
 int hd_slots_check(const struct hd_slots *slots);
 

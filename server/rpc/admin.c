@@ -72,6 +72,7 @@ static void add_now(struct hd_rpc_server *server, struct stat_list *list)
     add_stat(list, "rpc_handles_count", handle_count(server));
     add_stat(list, "rpc_parked_count", server->parked_count);
     add_stat(list, "rpc_unfinished_count", server->unfinished_count);
+    add_stat(list, "rpc_tokens_count", server->tokens.count);
     add_stat(list, "rpc_output_waiting_bytes", output_bytes(server));
 }
 

@@ -15,6 +15,7 @@
 #include "rpc/hot.h"
 #include "rpc/rpc.h"
 #include "session/session.h"
+#include "session/tokens.h"
 
 #define HD_METHODS_MAX 256
 #define HD_CLIENT_NAME_BYTES 64
@@ -116,6 +117,8 @@ struct hd_rpc_connection {
     uint32_t blocked_count; /* of these, waiting for output to drain */
     uint32_t working_count; /* of these, not parked: they go on by themselves */
     uint64_t request_count;
+    uint8_t offer[HD_TOKEN_BYTES]; /* offered: lets another session copy itself here */
+    bool offered;
     char client_name[HD_CLIENT_NAME_BYTES];
 };
 
@@ -248,6 +251,7 @@ struct hd_rpc_server {
     struct hd_root_source waiter_roots;
     uint64_t names_epoch; /* the heap's, as far as waiters know of it */
     bool waiters_stale;   /* a scope was closed: all are to look again */
+    struct hd_tokens tokens;
     uint64_t unfinished_count;
     uint64_t parked_count; /* of these */
     /* After a search for memory that did not help: the number of requests at which the next may be. */
@@ -566,6 +570,7 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
     X(why) \
+    X(make_token) X(redeem_token) X(offer_session) X(clone_session) \
     X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;

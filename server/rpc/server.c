@@ -23,6 +23,7 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
         return error;
     }
     hd_waiters_init(server);
+    hd_tokens_init(&server->tokens, heap);
     hd_policy_init(server);
     *out = server;
     return 0;
@@ -49,6 +50,7 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
             free_closed(server);
     while (hd_analyses_release(server, UINT64_MAX))
         ;
+    hd_tokens_fini(&server->tokens);
     hd_waiters_fini(server);
     hd_deadlines_fini(server);
     hd_rpc_arena_fini(&server->arena);
@@ -114,6 +116,16 @@ static bool step_heap(struct hd_rpc_server *server, uint64_t units)
     return more;
 }
 
+/* Tokens that one turn takes away. */
+#define TOKENS_AT_ONCE 256u
+
+static bool expire_tokens(struct hd_rpc_server *server)
+{
+    if (server->tokens.count == 0)
+        return false;
+    return hd_tokens_expire(&server->tokens, server->os->now_ns(server->os->context), TOKENS_AT_ONCE);
+}
+
 /* Requests first, since somebody waits for them; then what dead sessions leave, and the heap's own work. */
 bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 {
@@ -135,7 +147,8 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
         return true;
     }
     server->heap_behind = step_heap(server, half);
-    return server->heap_behind || server->closing || server->runnable_first || releasing;
+    bool tokens_left = expire_tokens(server);
+    return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left;
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

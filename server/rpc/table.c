@@ -8,6 +8,7 @@
 #include <heapd/v1/ring.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
 #include <heapd/v1/sync.pb-c.h>
+#include <heapd/v1/token.pb-c.h>
 
 #include "rpc/private.h"
 
@@ -21,6 +22,10 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(PING, ping, ping_request, 0, NULL),
 
     ROW(OPEN_RING, open_ring, open_ring_request, 0, NULL),
+    ROW(MAKE_TOKEN, make_token, make_token_request, 0, NULL),
+    ROW(REDEEM_TOKEN, redeem_token, redeem_token_request, 0, NULL),
+    ROW(OFFER_SESSION, offer_session, offer_session_request, 0, NULL),
+    ROW(CLONE_SESSION, clone_session, clone_session_request, HD_OP_CONTINUES, NULL),
 
     ROW(CREATE, create, create_request, 0, NULL),
     ROW(EXTEND, extend, extend_request, 0, "extend (a list, set or dict has)"),

@@ -67,6 +67,79 @@ static int reserve(struct hd_rpc_server *server)
     return 0;
 }
 
+/* ---- deadlines: a binary heap ---- */
+
+static void put_deadline(struct hd_rpc_server *server, uint32_t position, struct hd_waiter *waiter)
+{
+    server->deadlines[position] = waiter;
+    waiter->position = position;
+}
+
+static void sift_up(struct hd_rpc_server *server, uint32_t position)
+{
+    struct hd_waiter *waiter = server->deadlines[position];
+    while (position > 0 && server->deadlines[(position - 1) / 2]->deadline_ns > waiter->deadline_ns) {
+        put_deadline(server, position, server->deadlines[(position - 1) / 2]);
+        position = (position - 1) / 2;
+    }
+    put_deadline(server, position, waiter);
+}
+
+static void sift_down(struct hd_rpc_server *server, uint32_t position)
+{
+    struct hd_waiter *waiter = server->deadlines[position];
+    for (;;) {
+        uint32_t child = 2 * position + 1;
+        if (child >= server->deadline_count)
+            break;
+        if (child + 1 < server->deadline_count &&
+            server->deadlines[child + 1]->deadline_ns < server->deadlines[child]->deadline_ns)
+            child++;
+        if (server->deadlines[child]->deadline_ns >= waiter->deadline_ns)
+            break;
+        put_deadline(server, position, server->deadlines[child]);
+        position = child;
+    }
+    put_deadline(server, position, waiter);
+}
+
+static void remove_deadline(struct hd_rpc_server *server, struct hd_waiter *waiter)
+{
+    uint32_t position = waiter->position;
+    if (position == NOT_TIMED)
+        return;
+    waiter->position = NOT_TIMED;
+    struct hd_waiter *last = server->deadlines[--server->deadline_count];
+    if (last == waiter)
+        return;
+    put_deadline(server, position, last);
+    sift_up(server, position);
+    sift_down(server, last->position);
+}
+
+uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
+{
+    if (server->runnable_first)
+        return 0;
+    uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
+    uint64_t token_ns = hd_tokens_next_ns(&server->tokens);
+    first_ns = token_ns < first_ns ? token_ns : first_ns;
+    return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;
+}
+
+void hd_waiters_expire(struct hd_rpc_server *server)
+{
+    if (server->deadline_count == 0)
+        return;
+    uint64_t now_ns = server->os->now_ns(server->os->context);
+    while (server->deadline_count && server->deadlines[0]->deadline_ns <= now_ns) {
+        struct hd_waiter *waiter = server->deadlines[0];
+        remove_deadline(server, waiter);
+        server->counts.deadlines_count++;
+        hd_unfinished_make_runnable(&waiter->base);
+    }
+}
+
 /* ---- names ---- */
 
 /* Keyed, so that no client can make all waiters fall into one bucket. */

@@ -284,6 +284,42 @@ int hd_session_release_all(struct hd_session *session, const hd_handle *handles,
     return error;
 }
 
+int hd_session_clone_begin(struct hd_session *target, const struct hd_session *source)
+{
+    if (target == source || target->handle_count || target->pending_count || target->closing)
+        return HD_EINVALID;
+    return source->capacity ? grow(target, source->capacity - 1) : 0;
+}
+
+/* What is not copied leaves a slot that is free for a raised generation, as it is in the source for its client. */
+static void clone_slot(struct hd_session *target, const struct hd_slot *slot, uint32_t number, bool is_copied)
+{
+    struct hd_slot *copy = &target->slots[number];
+    if (!slot->used || copy->used)
+        return;
+    *copy = (struct hd_slot){.generation = slot->generation, .used = true};
+    if (!is_copied || slot->state != HD_SLOT_FILLED)
+        return;
+    copy->word = hd_gc_retain(&target->heap->gc, slot->word);
+    copy->state = HD_SLOT_FILLED;
+    target->handle_count++;
+}
+
+bool hd_session_clone_step(struct hd_session *target, const struct hd_session *source, const hd_handle *except,
+                           size_t except_count, uint32_t *position, size_t *except_position, uint64_t units)
+{
+    /* The source may have grown since the beginning: what came later is not part of the copy. */
+    uint32_t end = source->capacity < target->capacity ? source->capacity : target->capacity;
+    while (*position < end && units-- > 0) {
+        uint32_t number = (*position)++;
+        while (*except_position < except_count && hd_handle_slot(except[*except_position]) < number)
+            (*except_position)++;
+        bool is_except = *except_position < except_count && hd_handle_slot(except[*except_position]) == number;
+        clone_slot(target, &source->slots[number], number, !is_except);
+    }
+    return *position < end;
+}
+
 uint32_t hd_session_generation(const struct hd_session *session, hd_handle handle)
 {
     const struct hd_slot *slot = slot_of(session, handle);

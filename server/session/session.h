@@ -127,6 +127,16 @@ int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *f
 int hd_session_release_all(struct hd_session *session, const hd_handle *handles, size_t count, size_t *bad,
                            uint64_t *failed_request) HD_MUST_USE;
 
+/*
+ * Copies a session's handles into one that holds nothing yet, slot by slot, with their generations, for a process that
+ * was forked. begin takes the memory (HD_ENOMEM) and refuses a target that was used (HD_EINVALID). step goes on for
+ * about `units` slots from *position, 0 at first; true: there is more. `except`, ascending by slot, are left out; so is
+ * what the source has not filled. The target may end between steps, not the source.
+ */
+int hd_session_clone_begin(struct hd_session *target, const struct hd_session *source) HD_MUST_USE;
+bool hd_session_clone_step(struct hd_session *target, const struct hd_session *source, const hd_handle *except,
+                           size_t except_count, uint32_t *position, size_t *except_position, uint64_t units);
+
 /* The generation that a slot was last used with, for messages; 0 if never. */
 uint32_t hd_session_generation(const struct hd_session *session, hd_handle handle);
 

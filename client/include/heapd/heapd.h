@@ -120,6 +120,7 @@ enum heapd_code {
     HEAPD_ENOT_OWNED = -48,      /* somebody else holds the lock, or nobody does */
     HEAPD_EOVER_RELEASE = -49,   /* a bounded semaphore, or task_done */
     HEAPD_EBROKEN_BARRIER = -50, /* threading.BrokenBarrierError */
+    HEAPD_ETOKEN = -59, /* the token has run out */
 
     /* Of this library alone; never on the wire. */
     HEAPD_EFORKED = -1001, /* the connection belongs to the parent process */
@@ -547,6 +548,10 @@ HEAPD_API void heapd_export_close(struct heapd_export *reader);
 /* The methods, by their numbers on the wire. */
 enum heapd_method {
     HEAPD_METHOD_PING = 3,
+    HEAPD_METHOD_MAKE_TOKEN = 12,
+    HEAPD_METHOD_REDEEM_TOKEN = 13,
+    HEAPD_METHOD_OFFER_SESSION = 14,
+    HEAPD_METHOD_CLONE_SESSION = 15,
     HEAPD_METHOD_CREATE = 16,
     HEAPD_METHOD_EXTEND = 17,
     HEAPD_METHOD_CREATE_CLASS = 18,
@@ -639,6 +644,12 @@ struct heapd_name_list {
     const struct heapd_name *items;
     size_t count;
     uint64_t next; /* where to go on; 0: there are no more */
+};
+
+/* MakeToken: bytes that stand for a reference. */
+struct heapd_token {
+    struct heapd_bytes secret;
+    uint64_t ttl_ms; /* of what it was given */
 };
 
 /* The collector's generations, youngest first. */
@@ -781,6 +792,7 @@ struct heapd_result {
         struct heapd_object_info info;          /* INSPECT */
         struct heapd_part part;                 /* READ */
         struct heapd_bytes payload;             /* PING */
+        struct heapd_token token;               /* MAKE_TOKEN */
         struct heapd_name_list names;           /* LIST_NAMES */
         struct heapd_collection collection;     /* GC_COLLECT */
         struct heapd_thresholds thresholds;     /* GC_GET_THRESHOLD */
@@ -1240,5 +1252,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #include <heapd/inspect.h>
 /* Subjects of their own. */
 #include <heapd/sync.h>
+#include <heapd/token.h>
 
 #endif

@@ -1,13 +1,16 @@
 """Heap: a connection, its names, and what is made in it."""
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
+import importlib
 import io
 import os
 import pickle
 import sys
 import threading
+import time
 import weakref
 from typing import Any, Callable, Iterable, Iterator, TypeVar
 
@@ -131,13 +134,20 @@ class Heap(_heapd.Connection):
         super().__init__(address, name or f"python {os.path.basename(sys.argv[0] or '-')}"[:63], timeout)
         self.address = address or os.environ.get("HEAPD_ADDRESS") or _heapd.default_address()
         self.pickles = pickles
+        # How long a pickled proxy can be unpickled, and how often; 0: as often as anyone likes.
+        self.token_seconds = 300.0
+        self.token_uses = 0
+        self._tokens: dict[int, tuple[bytes, float]] = {}
         self._daemon = daemon
         self._classes: dict[str, _heapd.Proxy] = {}
         self.gc = Collector(self)
         self._configure(types=self._types, wrap=None, encode=type(self)._encode, batched=batched)
         with _lock:
             _heaps.add(self)
-            _by_address.setdefault((self.address, type(self).__name__), weakref.ref(self))
+            known = _by_address.get((self.address, type(self).__name__))
+            first = known() if known else None
+            if first is None or first.closed:
+                _by_address[self.address, type(self).__name__] = weakref.ref(self)
 
     # ---- objects
 
@@ -281,7 +291,21 @@ class Heap(_heapd.Connection):
         return self._create(_KINDS[proxy._type], plain)
 
     def _reduce(self, proxy: _heapd.Proxy) -> Any:
-        raise pickle.PicklingError("this proxy cannot be pickled")
+        """Pickling makes a token, which keeps the object alive until it runs out."""
+        return _redeem, (self.address, type(self).__module__, type(self).__name__, self.pickles, self._token(proxy))
+
+    def _token(self, proxy: _heapd.Proxy) -> bytes:
+        now = time.monotonic()
+        known = self._tokens.get(proxy._handle)
+        if known and now < known[1]:
+            return known[0]
+        token, ttl_ms = proxy._make_token(int(self.token_seconds * 1000), self.token_uses)
+        if self.token_uses == 0:
+            # The same object pickled many times, for a pool's tasks, say, shares a token for half of its time.
+            if len(self._tokens) >= 256:
+                self._tokens.clear()
+            self._tokens[proxy._handle] = (token, now + ttl_ms / 2000)
+        return token
 
     # ---- modes
 
@@ -322,6 +346,59 @@ class Heap(_heapd.Connection):
 
     def __reduce__(self) -> Any:
         raise TypeError("a connection cannot be pickled; pickle its address, or a proxy")
+
+
+def _redeem(address: str, module: str, kind: str, pickles: bool, token: bytes) -> Any:
+    """A pickled proxy: a reference of this process's own, over its connection to the same daemon."""
+    return _connection_for(address, module, kind, pickles)._redeem(token)
+
+
+def _connection_for(address: str, module: str, kind: str, pickles: bool) -> Heap:
+    with _lock:
+        known = _by_address.get((address, kind))
+        heap = known() if known else None
+        if heap is not None and not heap.closed:
+            return heap
+        if known:
+            del _by_address[address, kind]
+        cls = getattr(importlib.import_module(module), kind)
+        heap = cls(address, pickles=pickles)
+        _opened.append(heap)
+        return heap
+
+
+# Connections that nobody asked for but unpickled proxies use: open until the process ends.
+_opened: list[Heap] = []
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    for heap in list(_heaps):
+        # Without a daemon there is nothing to clone; the child hears of it when it uses the connection.
+        with contextlib.suppress(Exception):
+            heap._before_fork(heap.address)
+
+
+def _after_fork_in_parent() -> None:
+    for heap in list(_heaps):
+        heap._after_fork(False)
+    _lock.release()
+
+
+def _after_fork_in_child() -> None:
+    for heap in list(_heaps):
+        heap._after_fork(True)
+        heap._tokens = {}
+    _lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+@atexit.register
+def _close_all() -> None:
+    for heap in list(_heaps):
+        heap.close()
 
 
 _KINDS = {_proxies.LIST: "list", _proxies.TUPLE: "tuple", _proxies.DICT: "dict", _proxies.SET: "set",

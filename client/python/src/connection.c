@@ -435,6 +435,68 @@ static PyObject *connection_increase(PyObject *self, PyObject *arguments)
     return hp_answer(owner, code, ticket, &error, HP_VALUE, name, NULL);
 }
 
+static PyObject *connection_redeem(PyObject *self, PyObject *secret)
+{
+    struct hp_connection *owner = CONNECTION(self);
+    struct heapd_connection *connection = hp_open(owner);
+    struct heapd_result result = {0};
+    struct heapd_error error;
+    heapd_ticket ticket;
+    char *data;
+    Py_ssize_t size;
+    if (!connection || PyBytes_AsStringAndSize(secret, &data, &size))
+        return NULL;
+    if (heapd_begin_redeem_token(connection, heapd_slice(data, (size_t)size), NULL, &ticket, &error))
+        return hp_raise(&error, NULL);
+    if (hp_wait(owner, ticket, &result, NULL))
+        return NULL;
+    return hp_decode(owner, &result.value);
+}
+
+/* ---- fork */
+
+/* A session for the child that is about to be forked, with the same handles. */
+static PyObject *connection_before_fork(PyObject *self, PyObject *address)
+{
+    struct hp_connection *owner = CONNECTION(self);
+    struct heapd_options options = HEAPD_OPTIONS_INIT;
+    struct heapd_error error;
+    struct heapd_connection *clone;
+    const char *text = PyUnicode_AsUTF8AndSize(address, NULL);
+    struct heapd_connection *connection = text ? hp_open(owner) : NULL;
+    if (!connection)
+        return NULL;
+    options.client_name = "python (forked)";
+    int code;
+    hp_enter(owner);
+    Py_BEGIN_ALLOW_THREADS code = heapd_clone(connection, text, &options, &clone, &error);
+    Py_END_ALLOW_THREADS hp_leave(owner);
+    if (code)
+        return hp_raise(&error, NULL);
+    owner->clone = clone;
+    Py_RETURN_NONE;
+}
+
+static PyObject *connection_after_fork(PyObject *self, PyObject *in_child)
+{
+    struct hp_connection *owner = CONNECTION(self);
+    struct heapd_connection *clone = owner->clone;
+    owner->clone = NULL;
+    if (!PyObject_IsTrue(in_child)) {
+        heapd_disown(clone);
+        Py_RETURN_NONE;
+    }
+    /* The threads that waited are the parent's, and so is what they waited for. */
+    owner->users = 0;
+    Py_CLEAR(owner->results);
+    if (clone) {
+        heapd_close(owner->connection);
+        heapd_adopt(clone);
+        owner->connection = clone;
+    }
+    Py_RETURN_NONE;
+}
+
 /* ---- pipelines */
 
 static PyObject *connection_open_pipeline(PyObject *self, PyObject *unused)
@@ -764,6 +826,9 @@ static PyMethodDef connection_methods[] = {
     {"_unbind", connection_unbind, METH_O, NULL},
     {"_names", connection_names, METH_VARARGS, NULL},
     {"_increase", connection_increase, METH_VARARGS, NULL},
+    {"_redeem", connection_redeem, METH_O, NULL},
+    {"_before_fork", connection_before_fork, METH_O, NULL},
+    {"_after_fork", connection_after_fork, METH_O, NULL},
     {"_open_pipeline", connection_open_pipeline, METH_NOARGS, NULL},
     {"_close_pipeline", connection_close_pipeline, METH_NOARGS, NULL},
     {"_finish", connection_finish, METH_NOARGS, NULL},

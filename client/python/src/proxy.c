@@ -467,6 +467,27 @@ static PyObject *proxy_inspect(PyObject *self, PyObject *unused)
     return out;
 }
 
+/* make_token(ttl_ms, uses) -> the bytes, and for how many milliseconds they are good. */
+static PyObject *proxy_make_token(PyObject *self, PyObject *arguments)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    struct heapd_result result = {0};
+    heapd_ticket ticket = 0;
+    unsigned long long ttl_ms;
+    unsigned uses;
+    if (!connection || !PyArg_ParseTuple(arguments, "KI", &ttl_ms, &uses))
+        return NULL;
+    int code = heapd_begin_make_token(connection, proxy->handle, ttl_ms, uses, &ticket, &error);
+    if (wait_here(proxy->owner, code, ticket, &error, &result))
+        return NULL;
+    PyObject *out = Py_BuildValue("y#K", result.as.token.secret.data, (Py_ssize_t)result.as.token.secret.size,
+                                  (unsigned long long)result.as.token.ttl_ms);
+    heapd_result_clear(&result);
+    return out;
+}
+
 static PyObject *proxy_owner(PyObject *self, void *unused)
 {
     (void)unused;
@@ -505,6 +526,7 @@ static PyMethodDef proxy_methods[] = {
     {"_increase_attribute", proxy_increase_attribute, METH_VARARGS, "Add to the number in an attribute, atomically."},
     {"_export", proxy_export, METH_VARARGS, "All that it reaches, as plain Python objects."},
     {"_duplicate", proxy_duplicate, METH_NOARGS, "A second reference to the same object."},
+    {"_make_token", proxy_make_token, METH_VARARGS, "Bytes by which another session gets a reference."},
     {"_inspect", proxy_inspect, METH_NOARGS, "Type, identity, reference count and size."},
     {0},
 };
