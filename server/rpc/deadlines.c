@@ -89,6 +89,8 @@ uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
     if (server->runnable_first || server->relieving)
         return 0;
     uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
+    uint64_t token_ns = hd_tokens_next_ns(&server->tokens);
+    first_ns = token_ns < first_ns ? token_ns : first_ns;
     return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;
 }
 

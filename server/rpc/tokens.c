@@ -132,7 +132,7 @@ static void free_clone(struct hd_unfinished *unfinished)
     hd_allocator_free(allocator, clone, sizeof *clone);
 }
 
-static const struct hd_unfinished_kind clone_kind = {step_clone, free_clone};
+static const struct hd_unfinished_kind clone_kind = {.step = step_clone, .free = free_clone};
 
 static int check_except(struct hd_call *call, const Heapd__V1__CloneSessionRequest *request)
 {
