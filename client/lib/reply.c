@@ -362,6 +362,13 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_OPEN_SCOPE:
     case HEAPD_METHOD_LOOKUP:
     case HEAPD_METHOD_GC_FREEZE_COUNT:
+    case HEAPD_METHOD_GET_SLICE:
+    case HEAPD_METHOD_SEARCH:
+    case HEAPD_METHOD_COPY:
+    case HEAPD_METHOD_OPERATE:
+    case HEAPD_METHOD_COMPARE:
+    case HEAPD_METHOD_HASH:
+    case HEAPD_METHOD_UPDATE:
         return &value_form;
     case HEAPD_METHOD_READ:
         return &read_form;

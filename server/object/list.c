@@ -4,6 +4,9 @@
 #include "object/object.h"
 #include "object/payload.h"
 
+/* Elements that are moved to the front of their block in one go: more take too long for those who wait. */
+#define SLIDE_AT_ONCE (UINT32_C(1) << 17)
+
 static struct hd_list *list_of(const struct hd_objects *objects, hd_value list)
 {
     return hd_gc_payload(objects->gc, list);
@@ -217,6 +220,20 @@ static void shrink(struct hd_objects *objects, hd_value value)
         return;
 }
 
+void hd_list_settle(struct hd_objects *objects, hd_value value)
+{
+    /* To slide very many would take long: as they are popped, there will be fewer. */
+    if (list_of(objects, value)->length <= SLIDE_AT_ONCE || list_of(objects, value)->head == 0)
+        shrink(objects, value);
+}
+
+int hd_list_resize(struct hd_objects *objects, hd_value value, uint64_t capacity)
+{
+    if (capacity > UINT32_MAX)
+        return HD_ETOO_LARGE;
+    return resize(objects, value, (uint32_t)capacity);
+}
+
 int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_value *out)
 {
     struct hd_list *list = list_of(objects, value);
@@ -243,9 +260,23 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     }
     if (--list->length == 0)
         list->head = 0;
-    shrink(objects, value);
+    hd_list_settle(objects, value);
     *out = taken;
     return 0;
+}
+
+void hd_list_adopt(struct hd_objects *objects, hd_value value, hd_value *block, uint32_t head, uint32_t length)
+{
+    struct hd_gc *gc = objects->gc;
+    uint32_t index = hd_value_index(value);
+    struct hd_list *list = (struct hd_list *)block;
+    hd_gc_touch(gc, index);
+    *list = (struct hd_list){.length = length, .head = head, .capacity = list_capacity(list)};
+    hd_alloc_put(gc->alloc, list_of(objects, value));
+    hd_table_set_payload(gc->table, index, list);
+    /* A marker in the midst of it does not know what it has seen of this order: it begins again. */
+    if (gc->mark_cursor.index == index)
+        gc->mark_cursor = (struct hd_gc_cursor){.index = index};
 }
 
 /* ---- tuples --------------------------------------------------------------- */
@@ -290,6 +321,14 @@ int hd_tuple_new(struct hd_objects *objects, uint32_t length, hd_value *out)
     tuple->length = length;
     *out = value;
     return 0;
+}
+
+int hd_tuple_new_open(struct hd_objects *objects, uint32_t capacity, hd_value *out)
+{
+    if (capacity > HD_ELEMENTS_MAX)
+        return HD_ETOO_LARGE;
+    /* Of a newborn the first bytes are zero: its length is. */
+    return hd_object_new(objects, HD_TYPE_TUPLE, sizeof(struct hd_tuple) + (size_t)capacity * sizeof(hd_value), out);
 }
 
 void hd_tuple_init_at(struct hd_objects *objects, hd_value tuple, uint32_t position, hd_value value)

@@ -194,12 +194,6 @@ bool hd_float_to_limbs(double real, uint64_t limbs[17], size_t *limb_count, bool
     return true;
 }
 
-static bool is_number(const struct hd_objects *objects, hd_value value)
-{
-    enum hd_kind_of_value kind = hd_kind_of(objects, value);
-    return kind == HD_IS_INT || kind == HD_IS_FLOAT || kind == HD_IS_BOOL;
-}
-
 /* An int as the nearest double, halves to even; HD_EOVERFLOW if there is none. */
 static int int_to_double(const struct hd_int_view *view, double *out)
 {
@@ -234,7 +228,7 @@ static int int_to_double(const struct hd_int_view *view, double *out)
     return 0;
 }
 
-static int to_double(const struct hd_objects *objects, hd_value value, double *out)
+int hd_number_to_double(const struct hd_objects *objects, hd_value value, double *out)
 {
     if (hd_kind_of(objects, value) == HD_IS_FLOAT) {
         *out = hd_float_get(objects, value);
@@ -243,52 +237,4 @@ static int to_double(const struct hd_objects *objects, hd_value value, double *o
     struct hd_int_view view;
     hd_int_view(objects, value, &view);
     return int_to_double(&view, out);
-}
-
-/* The sum of two magnitudes, or their difference, in freshly allocated limbs. */
-static int add_limbs(struct hd_objects *objects, const struct hd_int_view *left, const struct hd_int_view *right,
-                     hd_value *out)
-{
-    const struct hd_int_view *large = left, *small = right;
-    if (left->limb_count < right->limb_count || (left->limb_count == right->limb_count && left->limb_count &&
-                                                 mpn_cmp(left->limbs, right->limbs, (mp_size_t)left->limb_count) < 0)) {
-        large = right;
-        small = left;
-    }
-    size_t count = large->limb_count + 1;
-    size_t bytes = count * sizeof(uint64_t);
-    uint64_t *limbs = hd_allocator_new(objects->allocator, bytes);
-    if (!limbs)
-        return HD_ENOMEM;
-    limbs[count - 1] = 0;
-    memcpy(limbs, large->limbs, large->limb_count * sizeof(uint64_t));
-    if (small->limb_count && large->negative == small->negative)
-        limbs[count - 1] =
-            mpn_add(limbs, large->limbs, (mp_size_t)large->limb_count, small->limbs, (mp_size_t)small->limb_count);
-    else if (small->limb_count)
-        mpn_sub(limbs, large->limbs, (mp_size_t)large->limb_count, small->limbs, (mp_size_t)small->limb_count);
-    int error = hd_int_from_limbs(objects, limbs, count, large->negative, out);
-    hd_allocator_free(objects->allocator, limbs, bytes);
-    return error;
-}
-
-int hd_number_add(struct hd_objects *objects, hd_value left, hd_value right, hd_value *out)
-{
-    if (!is_number(objects, left) || !is_number(objects, right))
-        return HD_ETYPE;
-    if (hd_value_tag(left) == HD_TAG_INT && hd_value_tag(right) == HD_TAG_INT)
-        return hd_int_new(objects, hd_value_to_int(left) + hd_value_to_int(right), out);
-    if (hd_kind_of(objects, left) == HD_IS_FLOAT || hd_kind_of(objects, right) == HD_IS_FLOAT) {
-        double a, b;
-        int error = to_double(objects, left, &a);
-        if (!error)
-            error = to_double(objects, right, &b);
-        return error ? error : hd_float_new(objects, a + b, out);
-    }
-    struct hd_int_view a, b;
-    hd_int_view(objects, left, &a);
-    hd_int_view(objects, right, &b);
-    if (a.limb_count > HD_ARITHMETIC_MAX_BYTES / 8 || b.limb_count > HD_ARITHMETIC_MAX_BYTES / 8)
-        return HD_ETOO_LARGE;
-    return add_limbs(objects, &a, &b, out);
 }

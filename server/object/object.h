@@ -157,10 +157,39 @@ int hd_bytes_new(struct hd_objects *objects, const uint8_t *bytes, size_t size, 
 /* The bytes of a str or bytes: lent until the next call that may allocate or free. `value` itself may hold them. */
 const uint8_t *hd_bytes_view(const struct hd_objects *objects, const hd_value *value, size_t *size);
 
+/* Numbers of heapd.v1.Arithmetic. */
+enum hd_arithmetic {
+    HD_ADD = 1,
+    HD_SUBTRACT = 2,
+    HD_MULTIPLY = 3,
+    HD_TRUE_DIVIDE = 4,
+    HD_FLOOR_DIVIDE = 5,
+    HD_MODULO = 6,
+    HD_POWER = 7,
+    HD_SHIFT_LEFT = 8,
+    HD_SHIFT_RIGHT = 9,
+    HD_AND = 10,
+    HD_OR = 11,
+    HD_XOR = 12,
+    HD_NEGATE = 13, /* of left alone, as the next two */
+    HD_ABSOLUTE = 14,
+    HD_INVERT = 15,
+};
+
+static inline bool hd_arithmetic_is_unary(enum hd_arithmetic operation)
+{
+    return operation >= HD_NEGATE && operation <= HD_INVERT;
+}
+
 /*
- * The sum of two numbers, as Python has it. HD_ETYPE, HD_EOVERFLOW (an int too
- * large to be a float), HD_ETOO_LARGE (operands beyond HD_ARITHMETIC_MAX_BYTES), HD_ENOMEM.
+ * Of ints, floats and bools, as Python has it. HD_EINVALID (no such operation), HD_ETYPE,
+ * HD_EZERO_DIVISION, HD_EOVERFLOW (a float that is too large, or an int too large to be
+ * one), HD_EVALUE (a negative shift; a power that is no real number), HD_ETOO_LARGE (an
+ * operand beyond HD_ARITHMETIC_MAX_BYTES, a result beyond twice that), HD_ENOMEM.
  */
+int hd_number_compute(struct hd_objects *objects, enum hd_arithmetic operation, hd_value left, hd_value right,
+                      hd_value *out) HD_MUST_USE;
+/* HD_ADD. */
 int hd_number_add(struct hd_objects *objects, hd_value left, hd_value right, hd_value *out) HD_MUST_USE;
 
 /* ---- keys ----------------------------------------------------------------- */

@@ -169,6 +169,21 @@ extern const struct hd_type_ops hd_frozenset_ops, hd_weak_ops, hd_soft_ops;
 /* NULL or a broken invariant of weak references. */
 const char *hd_weak_check(struct hd_objects *objects);
 
+/* A tuple with room for so many elements, that has none yet: its length is raised as they are put in. */
+int hd_tuple_new_open(struct hd_objects *objects, uint32_t capacity, hd_value *out) HD_MUST_USE;
+/*
+ * Takes over a block (steal) as a list's payload: `length` words that begin at head,
+ * behind room for the payload's own fields. What it has had is freed without a look
+ * at what that refers to, unless it is handed out. Cannot fail.
+ */
+void hd_list_adopt(struct hd_objects *objects, hd_value list, hd_value *block, uint32_t head, uint32_t length);
+/* Another capacity, at least what is used; the block may move. HD_ENOMEM, HD_ETOO_LARGE. */
+int hd_list_resize(struct hd_objects *objects, hd_value list, uint64_t capacity) HD_MUST_USE;
+/* After elements were taken out: gives memory back if three quarters are unused and that is soon done. */
+void hd_list_settle(struct hd_objects *objects, hd_value list);
+/* Words of a block in front of a list's elements. */
+#define HD_LIST_HEADER_WORDS (sizeof(struct hd_list) / sizeof(hd_value))
+
 /* The id's class is forgotten. */
 void hd_class_forget(struct hd_objects *objects, uint32_t id);
 
@@ -194,6 +209,8 @@ bool hd_key_bytes_equal(struct hd_objects *objects, enum hd_kind_of_value kind, 
 void hd_frozenset_sum_up(struct hd_frozenset *set, const struct hd_key *key);
 /* The same of all elements of a set or frozenset. Errors of hd_key_hash. */
 int hd_set_mix(struct hd_objects *objects, hd_value set, uint64_t *mix, uint64_t *weight) HD_MUST_USE;
+/* A float, int or bool as the nearest double. HD_EOVERFLOW: an int too large to be one. */
+int hd_number_to_double(const struct hd_objects *objects, hd_value value, double *out) HD_MUST_USE;
 
 uint64_t hd_siphash13(const uint64_t key[2], const void *bytes, size_t size);
 

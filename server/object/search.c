@@ -25,6 +25,14 @@ static int end_of_elements(struct hd_search *search)
     case HD_SEARCH_COUNT:
         work->number = search->found;
         return 1;
+    case HD_SEARCH_ADD: {
+        hd_value added = hd_gc_retain(work->objects->gc, work->held[1]);
+        int error = hd_list_append(work->objects, work->held[0], added);
+        work->truth = error == 0;
+        if (error)
+            hd_gc_release(work->objects->gc, added);
+        return error ? error : 1;
+    }
     default:
         work->number = -1;
         work->truth = false;
@@ -37,7 +45,7 @@ static int found_element(struct hd_search *search, bool *over)
     struct hd_work *work = &search->work;
     *over = search->mode != HD_SEARCH_COUNT;
     search->found++;
-    work->truth = true;
+    work->truth = search->mode != HD_SEARCH_ADD;
     work->number = search->position;
     if (search->mode != HD_SEARCH_REMOVE)
         return 1;
@@ -298,6 +306,7 @@ static bool has_mode(enum hd_kind_of_value kind, enum hd_search_mode mode)
     case HD_SEARCH_ENDS_WITH:
         return kind == HD_IS_STR || kind == HD_IS_BYTES;
     case HD_SEARCH_REMOVE:
+    case HD_SEARCH_ADD:
         return kind == HD_IS_LIST;
     default:
         return false;
@@ -308,7 +317,7 @@ int hd_search_begin(struct hd_objects *objects, hd_value object, enum hd_search_
                     const struct hd_range *range, struct hd_search *out)
 {
     enum hd_kind_of_value kind = hd_kind_of(objects, object);
-    if (mode < HD_SEARCH_INDEX || mode > HD_SEARCH_REMOVE)
+    if (mode < HD_SEARCH_INDEX || mode > HD_SEARCH_ADD)
         return HD_EINVALID;
     if (!has_mode(kind, mode))
         return HD_ETYPE;

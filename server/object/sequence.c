@@ -66,6 +66,7 @@ bool hd_is_iterable(const struct hd_objects *objects, hd_value value)
     case HD_IS_TUPLE:
     case HD_IS_DICT:
     case HD_IS_SET:
+    case HD_IS_FROZENSET:
     case HD_IS_STR:
     case HD_IS_BYTES:
         return true;

@@ -11,7 +11,7 @@
 #include "common/allocator.h"
 #include "common/error.h"
 
-#define HD_SPARSE_CHUNK_BITS 9
+#define HD_SPARSE_CHUNK_BITS 10
 
 struct hd_sparse {
     const struct hd_allocator *allocator; /* borrow */

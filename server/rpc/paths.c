@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/place.h"
 #include "rpc/private.h"
 
 /* ---- resolve ---- */
@@ -113,66 +114,6 @@ int hd_run_resolve(struct hd_call *call, const void *message)
     return hd_reply_result(call, value, request->as_object);
 }
 
-/* ---- add ---- */
-
-enum place_kind { PLACE_ITEM, PLACE_ATTRIBUTE, PLACE_NAME };
-
-/* Where the number is. */
-struct place {
-    enum place_kind kind;
-    hd_value object; /* or the scope */
-    struct hd_call_key key;
-    const ProtobufCBinaryData *name;
-};
-
-static int find_place(struct hd_call *call, const Heapd__V1__AddRequest *request, struct place *out)
-{
-    bool with_key = request->key && request->key->kind_case != HEAPD__V1__VALUE__KIND__NOT_SET;
-    *out = (struct place){.kind = PLACE_NAME, .key.owned = HD_ABSENT, .name = &request->name};
-    if (with_key == (request->name.len > 0))
-        return hd_fail(call, HD_EINVALID, "say where to add: an object and a key, an object and a name, or a name");
-    if (with_key && !request->object)
-        return hd_fail(call, HD_EINVALID, "a key was given without an object");
-    if (!request->object)
-        return hd_call_scope(call, request->scope, &out->object);
-    out->kind = with_key ? PLACE_ITEM : PLACE_ATTRIBUTE;
-    int error = hd_call_object(call, request->object, &out->object);
-    if (error)
-        return error;
-    return with_key ? hd_call_key(call, request->key, &out->key)
-                    : hd_call_attribute(call, &request->name, &out->key.key);
-}
-
-/* Of this scope alone, as the sum will be. */
-static int look_at_name(struct hd_call *call, const struct place *place, hd_value *out)
-{
-    const ProtobufCBinaryData *name = place->name;
-    hd_value scope = place->object == HD_ABSENT ? call->heap->globals : place->object;
-    /* The lookup tells a bad name; the scope's own dict, whether it is there. */
-    int error = hd_heap_lookup(call->heap, place->object, name->data, name->len, out);
-    if (!error) {
-        struct hd_key key = hd_key_of_bytes(HD_TAG_STR, name->data, name->len);
-        hd_gc_release(&call->heap->gc, *out);
-        error = hd_dict_get(call->objects, hd_scope_names(call->objects, scope), &key, out);
-    }
-    return error ? hd_fail_name(call, error == HD_EKEY ? HD_ENAME : error, name) : 0;
-}
-
-static int look_at(struct hd_call *call, struct place *place, hd_value *out)
-{
-    int error;
-    switch (place->kind) {
-    case PLACE_ITEM:
-        error = hd_get_item(call->objects, place->object, &place->key.key, out);
-        return error ? hd_fail_on(call, error, place->object, &place->key.key) : 0;
-    case PLACE_ATTRIBUTE:
-        error = hd_attribute_get(call->objects, place->object, &place->key.key, out);
-        return error ? hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key) : 0;
-    default:
-        return look_at_name(call, place, out);
-    }
-}
-
 static bool is_number(enum hd_kind_of_value kind)
 {
     return kind == HD_IS_INT || kind == HD_IS_FLOAT || kind == HD_IS_BOOL;
@@ -189,20 +130,6 @@ static int check_terms(struct hd_call *call, hd_value current, hd_value delta)
     return 0;
 }
 
-/* Puts the sum (steal, only on success) where the number was. */
-static int store(struct hd_call *call, struct place *place, hd_value sum)
-{
-    if (place->kind == PLACE_ITEM)
-        return hd_set_item(call->objects, place->object, &place->key.key, sum);
-    if (place->kind == PLACE_ATTRIBUTE)
-        return hd_attribute_set(call->objects, place->object, &place->key.key, sum);
-    int error = hd_heap_bind(call->heap, place->object, place->name->data, place->name->len, sum);
-    /* Nobody waits for a name that was there. */
-    if (!error)
-        call->server->names_epoch = call->heap->names_epoch;
-    return error;
-}
-
 static int fail_sum(struct hd_call *call, int error)
 {
     if (error == HD_EOVERFLOW)
@@ -212,19 +139,12 @@ static int fail_sum(struct hd_call *call, int error)
     return error;
 }
 
-static int fail_store(struct hd_call *call, int error, const struct place *place)
-{
-    if (place->kind == PLACE_NAME)
-        return hd_fail_name(call, error, place->name);
-    return hd_fail_on(call, error, place->object, error == HD_ETYPE ? NULL : &place->key.key);
-}
-
 /* The room for the sum is made before it is stored; then nothing can fail any more. */
-static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_value *out)
+static int add_at(struct hd_call *call, struct hd_place *place, hd_value delta, hd_value *out)
 {
     struct hd_gc *gc = &call->heap->gc;
     hd_value current, sum;
-    int error = look_at(call, place, &current);
+    int error = hd_place_get(call, place, &current);
     if (error)
         return error;
     error = check_terms(call, current, delta);
@@ -238,9 +158,8 @@ static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_
         return error;
     error = hd_reply_prepare(call, sum, false);
     if (!error) {
-        error = store(call, place, hd_gc_retain(gc, sum));
+        error = hd_place_set(call, place, hd_gc_retain(gc, sum), true);
         if (error) {
-            (void)fail_store(call, error, place);
             hd_gc_release(gc, sum);
         }
     }
@@ -254,11 +173,11 @@ static int add_at(struct hd_call *call, struct place *place, hd_value delta, hd_
 int hd_run_add(struct hd_call *call, const void *message)
 {
     const Heapd__V1__AddRequest *request = message;
-    struct place place;
+    struct hd_place place;
     hd_value delta, sum = HD_NONE;
     int error = hd_call_into(call, request->into);
     if (!error)
-        error = find_place(call, request, &place);
+        error = hd_place_find(call, request->object, request->key, request->scope, &request->name, &place);
     if (error)
         return error;
     error = hd_call_value(call, request->delta, "delta", &delta);

@@ -571,6 +571,8 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
     X(why) \
     X(make_token) X(redeem_token) X(offer_session) X(clone_session) \
+    X(get_slice) X(set_slice) X(del_slice) X(extend_from) X(repeat) X(reverse) X(sort) X(search) X(copy) X(operate) \
+    X(compare) X(hash) X(update) \
     X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;

@@ -6,6 +6,7 @@
 #include <heapd/v1/names.pb-c.h>
 #include <heapd/v1/object.pb-c.h>
 #include <heapd/v1/ring.pb-c.h>
+#include <heapd/v1/sequence.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
 #include <heapd/v1/sync.pb-c.h>
 #include <heapd/v1/token.pb-c.h>
@@ -51,6 +52,20 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(ADD, add, add_request, 0, "items that can be added to"),
     ROW(RESOLVE, resolve, resolve_request, 0, "items"),
     ROW(EXPORT, export, export_request, HD_OP_CONTINUES, NULL),
+
+    ROW(GET_SLICE, get_slice, get_slice_request, HD_OP_CONTINUES, "slices"),
+    ROW(SET_SLICE, set_slice, set_slice_request, HD_OP_CONTINUES, "slices that can be set, or the values cannot be gone through"),
+    ROW(DEL_SLICE, del_slice, del_slice_request, HD_OP_CONTINUES, "slices that can be deleted"),
+    ROW(EXTEND_FROM, extend_from, extend_from_request, HD_OP_CONTINUES, "extend, or the values cannot be gone through"),
+    ROW(REPEAT, repeat, repeat_request, HD_OP_CONTINUES, "repetition in place (a list has, by an int)"),
+    ROW(REVERSE, reverse, reverse_request, HD_OP_CONTINUES, "reverse (a list has)"),
+    ROW(SORT, sort, sort_request, HD_OP_CONTINUES, "sort (a list has), or two of its elements have no order"),
+    ROW(SEARCH, search, search_request, HD_OP_CONTINUES, "such a search, or what is looked for cannot be in it"),
+    ROW(COPY, copy, copy_request, HD_OP_CONTINUES, "copy"),
+    ROW(OPERATE, operate, operate_request, HD_OP_CONTINUES, "such an operation with the other operand"),
+    ROW(COMPARE, compare, compare_request, HD_OP_CONTINUES, "order with the other operand"),
+    ROW(HASH, hash, hash_request, 0, "hash"),
+    ROW(UPDATE, update, update_request, HD_OP_CONTINUES, "such an update"),
 
     ROW(OPEN_SCOPE, open_scope, open_scope_request, 0, NULL),
     ROW(CLOSE_SCOPE, close_scope, close_scope_request, 0, NULL),

@@ -574,6 +574,19 @@ enum heapd_method {
     HEAPD_METHOD_DEL_ATTR = 36,
     HEAPD_METHOD_ADD = 37,
     HEAPD_METHOD_RESOLVE = 38,
+    HEAPD_METHOD_GET_SLICE = 40,
+    HEAPD_METHOD_SET_SLICE = 41,
+    HEAPD_METHOD_DEL_SLICE = 42,
+    HEAPD_METHOD_EXTEND_FROM = 43,
+    HEAPD_METHOD_REPEAT = 44,
+    HEAPD_METHOD_REVERSE = 45,
+    HEAPD_METHOD_SORT = 46,
+    HEAPD_METHOD_SEARCH = 47,
+    HEAPD_METHOD_COPY = 48,
+    HEAPD_METHOD_OPERATE = 49,
+    HEAPD_METHOD_COMPARE = 50,
+    HEAPD_METHOD_HASH = 51,
+    HEAPD_METHOD_UPDATE = 52,
     HEAPD_METHOD_OPEN_SCOPE = 64,
     HEAPD_METHOD_CLOSE_SCOPE = 65,
     HEAPD_METHOD_BIND = 66,
@@ -1253,5 +1266,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 /* Subjects of their own. */
 #include <heapd/sync.h>
 #include <heapd/token.h>
+#include <heapd/sequence.h>
 
 #endif

@@ -235,7 +235,7 @@ static void adds_to_numbers_where_they_are(void **state)
     expect_error(a, send_add(a, DICT, &missing, NULL, rpc_int(1)), HD_EKEY, "\"missing\"");
     expect_error(a, send_add(a, INSTANCE, NULL, "z", rpc_int(1)), HD_EATTRIBUTE, "\"z\"");
     expect_error(a, send_add(a, 0, NULL, "nobody", rpc_int(1)), HD_ENAME, "\"nobody\"");
-    expect_error(a, send_add(a, DICT, &key, "x", rpc_int(1)), HD_EINVALID, "say where to add");
+    expect_error(a, send_add(a, DICT, &key, "x", rpc_int(1)), HD_EINVALID, "say where");
     expect_error(a, send_add(a, 0, &key, NULL, rpc_int(1)), HD_EINVALID, "without an object");
     Heapd__V1__Value zero = rpc_int(0);
     expect_error(a, send_add(a, TUPLE, &zero, NULL, rpc_int(1)), HD_EINDEX, "tuple");
