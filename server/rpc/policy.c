@@ -21,7 +21,7 @@ void hd_policy_init(struct hd_rpc_server *server)
 void hd_policy_session_ended(struct hd_rpc_server *server, const struct hd_session *session)
 {
     /* One that never had a handle left nothing. */
-    if (server->config.collect_on_session_end && session->capacity)
+    if (server->config.collect_on_session_end && (session->first_count || session->chunk_count))
         server->collect_wanted = true;
 }
 

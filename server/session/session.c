@@ -4,37 +4,60 @@
 #include <string.h>
 
 #define SLOTS_MIN 16u
+#define CHUNK_BYTES (HD_SLOTS_CHUNK * sizeof(struct hd_slot))
 
 static const struct hd_allocator *allocator_of(const struct hd_session *session)
 {
     return &session->heap->account.allocator;
 }
 
-/* The slots that are used, as roots. Positions are slots; a fill behind the scan moves a reference that is marked or
- * born marked. */
+/* One above the highest number that a slot may have now. */
+static uint32_t slots_end(const struct hd_session *session)
+{
+    uint32_t chunked = session->chunk_count * HD_SLOTS_CHUNK;
+    return chunked > session->first_count ? chunked : session->first_count;
+}
+
+/* A number that is in no chunk: how many numbers from it on are not either. */
+static uint32_t gap_after(const struct hd_session *session, uint32_t number)
+{
+    uint32_t end = slots_end(session), next = (number / HD_SLOTS_CHUNK + 1) * HD_SLOTS_CHUNK;
+    return (next < end ? next : end) - number;
+}
+
+/*
+ * The slots that are used, as roots. Positions are slots; a fill behind the scan moves a reference that is marked or
+ * born marked. A gap counts as one.
+ */
 static size_t scan_slots(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
 {
     const struct hd_session *session =
         (const struct hd_session *)((const char *)source - offsetof(struct hd_session, roots));
-    size_t left = session->capacity > from ? session->capacity - from : 0;
-    size_t end = from + (left < max ? left : max);
-    for (size_t i = from; i < end; i++)
-        if (session->slots[i].state == HD_SLOT_FILLED)
-            visitor->visit(visitor, session->slots[i].word);
-    return end < session->capacity ? end : 0;
+    const uint32_t end = slots_end(session);
+    uint32_t i = (uint32_t)from;
+    for (; max > 0 && i < end; max--) {
+        const struct hd_slot *slot = hd_session_slot(session, i);
+        i += slot ? 1 : gap_after(session, i);
+        if (slot && slot->state == HD_SLOT_FILLED)
+            visitor->visit(visitor, slot->word);
+    }
+    return i < end ? i : 0;
 }
 
 void hd_session_init(struct hd_session *session, struct hd_heap *heap, uint64_t id, uint32_t max_slots)
 {
-    *session = (struct hd_session){.heap = heap, .id = id, .party.id = id, .max_slots = max_slots,
-                                    .roots = {.scan = scan_slots, .kind = HD_ROOT_SESSION, .id = id}};
+    *session = (struct hd_session){.heap = heap,
+                                   .id = id,
+                                   .party.id = id,
+                                   .max_slots = max_slots,
+                                   .roots = {.scan = scan_slots, .kind = HD_ROOT_SESSION, .id = id}};
     hd_gc_add_roots(&heap->gc, &session->roots);
 }
 
 void hd_session_close(struct hd_session *session)
 {
     session->closing = true;
-    session->closing_position = session->capacity;
+    session->closing_position = slots_end(session);
 }
 
 bool hd_session_end_holds(struct hd_session *session, uint64_t units)
@@ -50,7 +73,14 @@ bool hd_session_close_step(struct hd_session *session, uint64_t units)
     if (session->party.first && hd_session_end_holds(session, units))
         return true;
     while (session->closing_position > 0 && units-- > 0) {
-        struct hd_slot *slot = &session->slots[--session->closing_position];
+        struct hd_slot *slot = hd_session_slot(session, session->closing_position - 1);
+        if (!slot) {
+            /* None of its chunk, or of what is above the first ones, was used. */
+            uint32_t below = (session->closing_position - 1) / HD_SLOTS_CHUNK * HD_SLOTS_CHUNK;
+            session->closing_position = below ? below : session->first_count;
+            continue;
+        }
+        session->closing_position--;
         if (slot->state == HD_SLOT_FILLED) {
             hd_gc_release(&session->heap->gc, slot->word);
             session->handle_count--;
@@ -69,14 +99,17 @@ void hd_session_fini(struct hd_session *session)
         return;
     assert(session->handle_count == 0);
     hd_gc_remove_roots(&session->heap->gc, &session->roots);
-    hd_allocator_free(allocator_of(session), session->slots, session->capacity * sizeof *session->slots);
+    const struct hd_allocator *allocator = allocator_of(session);
+    for (uint32_t i = 0; i < session->chunk_count; i++)
+        hd_allocator_free(allocator, session->chunks[i], CHUNK_BYTES);
+    hd_allocator_free(allocator, session->chunks, session->chunk_count * sizeof *session->chunks);
+    hd_allocator_free(allocator, session->first, session->first_count * sizeof *session->first);
     *session = (struct hd_session){.heap = NULL};
 }
 
 static struct hd_slot *slot_of(const struct hd_session *session, hd_handle handle)
 {
-    uint32_t number = hd_handle_slot(handle);
-    return number < session->capacity ? &session->slots[number] : NULL;
+    return hd_session_slot(session, hd_handle_slot(handle));
 }
 
 static int get_slot(const struct hd_session *session, hd_handle handle, struct hd_slot **out, uint64_t *failed_request)
@@ -128,25 +161,61 @@ static int refuse(const struct hd_session *session, hd_handle handle)
     return hd_handle_generation(handle) > slot->generation ? 0 : HD_ESLOT_GENERATION;
 }
 
-/* Makes slots up to this number exist. */
+/* The first slots, up to this number, exist. */
+static int grow_first(struct hd_session *session, uint32_t number)
+{
+    uint32_t count = session->first_count ? session->first_count : SLOTS_MIN;
+    while (count <= number)
+        count *= 2;
+    size_t old_bytes = session->first_count * sizeof *session->first;
+    struct hd_slot *first =
+        hd_allocator_resize(allocator_of(session), session->first, old_bytes, count * sizeof *first);
+    if (!first)
+        return HD_ENOMEM;
+    memset(first + session->first_count, 0, (count - session->first_count) * sizeof *first);
+    session->first = first;
+    session->first_count = count;
+    return 0;
+}
+
+/* The chunk with this number exists. */
+static int add_chunk(struct hd_session *session, uint32_t chunk)
+{
+    const struct hd_allocator *allocator = allocator_of(session);
+    if (chunk >= session->chunk_count) {
+        uint32_t count = session->chunk_count ? session->chunk_count : 4;
+        while (count <= chunk)
+            count *= 2;
+        struct hd_slot **chunks = hd_allocator_resize(allocator, session->chunks, session->chunk_count * sizeof *chunks,
+                                                      count * sizeof *chunks);
+        if (!chunks)
+            return HD_ENOMEM;
+        memset(chunks + session->chunk_count, 0, (count - session->chunk_count) * sizeof *chunks);
+        session->chunks = chunks;
+        session->chunk_count = count;
+    }
+    session->chunks[chunk] = hd_allocator_new_zeroed(allocator, CHUNK_BYTES);
+    return session->chunks[chunk] ? 0 : HD_ENOMEM;
+}
+
+/* Makes the slot of this number exist. What was made for nothing is used later, or freed with the session. */
 static int grow(struct hd_session *session, uint32_t number)
 {
-    if (number < session->capacity)
+    if (hd_session_slot(session, number))
         return 0;
-    uint64_t capacity = session->capacity ? session->capacity : SLOTS_MIN;
-    while (capacity <= number)
-        capacity *= 2;
-    if (capacity > session->max_slots)
-        capacity = session->max_slots;
-    size_t old_bytes = session->capacity * sizeof *session->slots;
-    struct hd_slot *slots =
-        hd_allocator_resize(allocator_of(session), session->slots, old_bytes, (size_t)capacity * sizeof *slots);
-    if (!slots)
-        return HD_ENOMEM;
-    memset(slots + session->capacity, 0, ((size_t)capacity - session->capacity) * sizeof *slots);
-    session->slots = slots;
-    session->capacity = (uint32_t)capacity;
-    return 0;
+    return number < HD_SLOTS_CHUNK ? grow_first(session, number) : add_chunk(session, number / HD_SLOTS_CHUNK);
+}
+
+/* All of a range; its numbers are below max_slots. */
+static int grow_range(struct hd_session *session, uint32_t first, uint64_t count)
+{
+    uint64_t last = first + count - 1;
+    int error = 0;
+    for (uint64_t number = first; number <= last && !error; number = (number / HD_SLOTS_CHUNK + 1) * HD_SLOTS_CHUNK) {
+        uint64_t end_of_chunk = (number / HD_SLOTS_CHUNK + 1) * HD_SLOTS_CHUNK - 1;
+        error = grow(session, (uint32_t)(last < end_of_chunk ? last : end_of_chunk));
+    }
+    return error;
 }
 
 int hd_session_prepare(struct hd_session *session, hd_handle handle)
@@ -170,7 +239,7 @@ int hd_session_prepare_range(struct hd_session *session, hd_handle first, uint64
             return error;
         }
     }
-    int error = grow(session, (uint32_t)(slot + count - 1));
+    int error = grow_range(session, (uint32_t)slot, count);
     if (error)
         *bad = first;
     return error;
@@ -288,14 +357,19 @@ int hd_session_clone_begin(struct hd_session *target, const struct hd_session *s
 {
     if (target == source || target->handle_count || target->pending_count || target->closing)
         return HD_EINVALID;
-    return source->capacity ? grow(target, source->capacity - 1) : 0;
+    int error = source->first_count ? grow(target, source->first_count - 1) : 0;
+    for (uint32_t i = 0; i < source->chunk_count && !error; i++)
+        if (source->chunks[i])
+            error = grow(target, i * HD_SLOTS_CHUNK);
+    return error;
 }
 
 /* What is not copied leaves a slot that is free for a raised generation, as it is in the source for its client. */
 static void clone_slot(struct hd_session *target, const struct hd_slot *slot, uint32_t number, bool is_copied)
 {
-    struct hd_slot *copy = &target->slots[number];
-    if (!slot->used || copy->used)
+    struct hd_slot *copy = hd_session_slot(target, number);
+    /* The source may have grown since the beginning: what came later is not part of the copy. */
+    if (!copy || !slot->used || copy->used)
         return;
     *copy = (struct hd_slot){.generation = slot->generation, .used = true};
     if (!is_copied || slot->state != HD_SLOT_FILLED)
@@ -308,14 +382,17 @@ static void clone_slot(struct hd_session *target, const struct hd_slot *slot, ui
 bool hd_session_clone_step(struct hd_session *target, const struct hd_session *source, const hd_handle *except,
                            size_t except_count, uint32_t *position, size_t *except_position, uint64_t units)
 {
-    /* The source may have grown since the beginning: what came later is not part of the copy. */
-    uint32_t end = source->capacity < target->capacity ? source->capacity : target->capacity;
+    const uint32_t end = slots_end(source);
     while (*position < end && units-- > 0) {
-        uint32_t number = (*position)++;
+        uint32_t number = *position;
+        const struct hd_slot *slot = hd_session_slot(source, number);
+        *position += slot ? 1 : gap_after(source, number);
+        if (!slot)
+            continue;
         while (*except_position < except_count && hd_handle_slot(except[*except_position]) < number)
             (*except_position)++;
         bool is_except = *except_position < except_count && hd_handle_slot(except[*except_position]) == number;
-        clone_slot(target, &source->slots[number], number, !is_except);
+        clone_slot(target, slot, number, !is_except);
     }
     return *position < end;
 }
@@ -329,10 +406,14 @@ uint32_t hd_session_generation(const struct hd_session *session, hd_handle handl
 const char *hd_session_check(const struct hd_session *session)
 {
     uint32_t filled = 0, pending = 0;
-    if (session->capacity > session->max_slots)
-        return "session: capacity <= max_slots";
-    for (uint32_t i = 0; i < session->capacity; i++) {
-        const struct hd_slot *slot = &session->slots[i];
+    if (session->first_count > HD_SLOTS_CHUNK || (session->chunk_count && session->chunks[0]))
+        return "session: the first slots are not in a chunk";
+    for (uint32_t i = 0; i < slots_end(session); i++) {
+        const struct hd_slot *slot = hd_session_slot(session, i);
+        if (!slot)
+            continue;
+        if (slot->used && i >= session->max_slots)
+            return "session: no slot beyond max_slots is used";
         if (i == 0 && (slot->used || slot->state != HD_SLOT_FREE))
             return "session: slot 0 is never used";
         if (slot->state > HD_SLOT_FAILED)

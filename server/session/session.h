@@ -13,7 +13,12 @@
  *
  *     handle_count == number of FILLED slots
  *     pending_count == number of PENDING slots
- *     capacity <= max_slots; memory in proportion to the highest slot used
+ *     first_count <= HD_SLOTS_CHUNK; first_count and chunk_count * HD_SLOTS_CHUNK are
+ *     not above max_slots, but for a chunk that is cut off by it
+ *
+ * Slots come in chunks, of which only those exist that have a slot in use or had
+ * one; the first begins small and grows, so that a session with a few handles costs
+ * a few hundred bytes, and one that names slot 1,000,000 a chunk and not a million.
  *
  * The session is a root of the collector: each FILLED slot holds one reference.
  * A slot may hold an inline value, too: a handle to a small int is a handle.
@@ -39,6 +44,8 @@ enum hd_slot_state {
     HD_SLOT_LEAVING = 4,
 };
 
+#define HD_SLOTS_CHUNK 4096u
+
 struct hd_slot {
     uint64_t word;       /* FILLED: the value; PENDING, FAILED: a request id; FREE: 0 */
     uint32_t generation; /* of the last use */
@@ -50,10 +57,12 @@ struct hd_session {
     struct hd_heap *heap; /* borrow */
     struct hd_root_source roots;
     uint64_t id;
-    struct hd_party party; /* what it holds of locks and semaphores */
-    bool orderly;          /* it said goodbye: sync.h says what becomes of these */
-    struct hd_slot *slots; /* own; accounted */
-    uint32_t capacity;
+    struct hd_party party;   /* what it holds of locks and semaphores */
+    bool orderly;            /* it said goodbye: sync.h says what becomes of these */
+    struct hd_slot *first;   /* own; the slots below first_count */
+    struct hd_slot **chunks; /* own; the others, by number / HD_SLOTS_CHUNK; NULL: none of them was used; [0] is NULL */
+    uint32_t first_count;
+    uint32_t chunk_count; /* of chunks */
     uint32_t max_slots;
     uint32_t handle_count;
     uint32_t pending_count;
@@ -81,15 +90,24 @@ void hd_session_fini(struct hd_session *session);
 int hd_session_get(const struct hd_session *session, hd_handle handle, hd_value *out,
                    uint64_t *failed_request) HD_MUST_USE;
 
-/* The same without the reason why not: HD_ABSENT. */
+/* The slot of this number, or NULL: it was never used. */
+static inline struct hd_slot *hd_session_slot(const struct hd_session *session, uint32_t number)
+{
+    if (number < session->first_count)
+        return &session->first[number];
+    uint32_t chunk = number / HD_SLOTS_CHUNK;
+    if (chunk >= session->chunk_count || !session->chunks[chunk])
+        return NULL;
+    return &session->chunks[chunk][number % HD_SLOTS_CHUNK];
+}
+
+/* hd_session_get without the reason why not: HD_ABSENT. */
 static inline hd_value hd_session_peek(const struct hd_session *session, hd_handle handle)
 {
-    uint32_t number = hd_handle_slot(handle);
-    if (number >= session->capacity)
+    const struct hd_slot *slot = hd_session_slot(session, hd_handle_slot(handle));
+    if (!slot || slot->state != HD_SLOT_FILLED || slot->generation != hd_handle_generation(handle))
         return HD_ABSENT;
-    const struct hd_slot *slot = &session->slots[number];
-    bool filled = slot->state == HD_SLOT_FILLED && slot->generation == hd_handle_generation(handle);
-    return filled ? slot->word : HD_ABSENT;
+    return slot->word;
 }
 
 /*
@@ -140,7 +158,7 @@ bool hd_session_clone_step(struct hd_session *target, const struct hd_session *s
 /* The generation that a slot was last used with, for messages; 0 if never. */
 uint32_t hd_session_generation(const struct hd_session *session, hd_handle handle);
 
-/* NULL, or the name of a broken invariant. O(capacity). */
+/* NULL, or the name of a broken invariant. O(slots). */
 const char *hd_session_check(const struct hd_session *session);
 
 #endif

@@ -243,12 +243,12 @@ class Bench:
                  "without them", before[("get_item", "heapd")]["ops_per_s"], "more", of_ratio=0.9)
         idle.kill()
         idle.wait()
-        rings = subprocess.Popen([os.path.join(self.bin, "ring_bench"), "-a", heapd.path, "-c", "100", "-p", "6000000",
+        rings = subprocess.Popen([os.path.join(self.bin, "ring_bench"), "-a", heapd.path, "-c", "100", "-p", "9000000",
                                   "-d", "1"], stdout=subprocess.DEVNULL)
-        time.sleep(2.5)
+        time.sleep(5)
         begin = cpu_seconds(heapd.pid)
-        time.sleep(2)
-        self.row("100 idle ring clients: daemon's CPU in a second", (cpu_seconds(heapd.pid) - begin) / 2 * 1e6, "us",
+        time.sleep(3)
+        self.row("100 idle ring clients: daemon's CPU in a second", (cpu_seconds(heapd.pid) - begin) / 3 * 1e6, "us",
                  at_most=500)
         rings.wait()
         self.stop(heapd)

@@ -324,9 +324,55 @@ static void closes_in_slices(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Slots far apart cost a chunk each, are roots, and are released at the end. */
+static void far_slots_cost_a_chunk(void **state)
+{
+    struct world *world = *state;
+    struct hd_session far;
+    hd_value value, found;
+    uint64_t failed;
+    static const uint32_t numbers[] = {1, 4095, 4096, 70000, 999999};
+    hd_session_init(&far, world->heap, 8, 1000000);
+    /* The collector's own list of the young is made with the first of them. */
+    assert_int_equal(hd_list_new(&world->heap->objects, 0, &value), 0);
+    hd_gc_release(&world->heap->gc, value);
+    uint64_t before = world->heap->account.used_bytes;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        hd_handle handle = hd_handle_make(numbers[i], 1);
+        assert_int_equal(hd_session_prepare(&far, handle), 0);
+        assert_int_equal(hd_list_new(&world->heap->objects, 0, &value), 0);
+        hd_session_fill(&far, handle, value);
+        assert_null(hd_session_check(&far));
+    }
+    assert_true(world->heap->account.used_bytes - before < 5 * 65536);
+    assert_int_equal(hd_session_get(&far, hd_handle_make(5000, 1), &found, &failed), HD_EHANDLE_UNKNOWN);
+    assert_int_equal(hd_session_get(&far, hd_handle_make(500000, 1), &found, &failed), HD_EHANDLE_UNKNOWN);
+    struct hd_collection collection;
+    assert_int_equal(hd_heap_collect(world->heap, 2, &collection), 0);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        assert_int_equal(hd_session_get(&far, hd_handle_make(numbers[i], 1), &found, &failed), 0);
+    check(world);
+    /* A range that lies across two chunks, and memory that runs out on the way. */
+    hd_handle bad;
+    world->failing = true;
+    assert_int_equal(hd_session_prepare_range(&far, hd_handle_make(12286, 1), 4, &bad), HD_ENOMEM);
+    world->failing = false;
+    assert_int_equal(hd_session_prepare_range(&far, hd_handle_make(12286, 1), 4, &bad), 0);
+    assert_null(hd_session_check(&far));
+    hd_session_close(&far);
+    unsigned steps = 0;
+    while (hd_session_close_step(&far, 64))
+        steps++;
+    assert_in_range(steps, 1, 5000);
+    hd_session_fini(&far);
+    assert_int_equal(world->heap->account.used_bytes, before);
+    check(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(far_slots_cost_a_chunk),
         TEST(holds_and_releases),
         TEST(tells_wrong_handles_apart),
         TEST(refuses_slots_that_cannot_take_a_result),
