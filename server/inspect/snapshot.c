@@ -251,9 +251,12 @@ static int make_room(struct hd_snapshot *s)
     if (edges > most + slack)
         edges = most + slack;
     uint64_t length = (uint64_t)heap->table.length;
-    if (length >= HD_SNAPSHOT_NODES_MAX || edges >= UINT32_MAX)
+    if (length >= HD_SNAPSHOT_NODES_MAX - 65536 || edges >= UINT32_MAX)
         return HD_ELIMIT;
-    int error = hd_area_map(heap, length * sizeof *s->node, &s->nodes_area);
+    int error = list_sources(s);
+    s->extra_nodes = (uint32_t)length + s->source_count + 4;
+    if (!error)
+        error = hd_area_map(heap, length * sizeof *s->node, &s->nodes_area);
     if (!error)
         error = hd_area_map(heap, (length + 63) / 64 * 8, &s->captured_area);
     if (!error)
@@ -261,9 +264,7 @@ static int make_room(struct hd_snapshot *s)
     if (!error)
         error = hd_area_map(heap, 1024 * sizeof *s->roots, &s->roots_area);
     if (!error && (s->need.node_bytes || s->need.edge_bytes))
-        error = hd_area_map(heap, length * s->need.node_bytes + edges * s->need.edge_bytes, &s->extra);
-    if (!error)
-        error = list_sources(s);
+        error = hd_area_map(heap, (uint64_t)s->extra_nodes * s->need.node_bytes + edges * s->need.edge_bytes, &s->extra);
     if (error)
         return error;
     s->length = (uint32_t)length;
