@@ -6,42 +6,6 @@
 #include "client/heapctl/ctl.h"
 #include "client/heapctl/object.h"
 
-static void print_root(const struct heapd_root *root)
-{
-    switch (root->kind) {
-    case HEAPD_ROOT_GLOBALS:
-        fputs("the global names", stdout);
-        break;
-    case HEAPD_ROOT_SESSION:
-        printf("session %" PRIu64, root->session);
-        if (*root->client_name || root->pid) {
-            fputs(" (", stdout);
-            hd_ctl_print_name(heapd_text(root->client_name));
-            printf("%spid %" PRIu64 ")", *root->client_name ? ", " : "", root->pid);
-        }
-        printf(", handle 0x%" PRIx64, root->handle);
-        break;
-    case HEAPD_ROOT_WAITER:
-        fputs("a parked request", stdout);
-        break;
-    case HEAPD_ROOT_FROZEN:
-        fputs("frozen: no root leads to it, but gc freeze keeps it", stdout);
-        break;
-    case HEAPD_ROOT_TOKEN:
-        fputs("a token on its way to another session", stdout);
-        break;
-    case HEAPD_ROOT_GARBAGE:
-        fputs("garbage that a collection was told to keep (gc debug saveall)", stdout);
-        break;
-    case HEAPD_ROOT_INTERNED:
-        fputs("interned strings", stdout);
-        break;
-    case HEAPD_ROOT_REQUEST:
-        fputs("a request that was under way", stdout);
-        break;
-    }
-}
-
 static void print_quoted_free(struct heapd_bytes text)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -110,7 +74,7 @@ static void print_object(const struct heapd_why_step *step)
 static void print_path(const struct heapd_why_path *path, size_t number)
 {
     printf("%zu. ", number);
-    print_root(&path->root);
+    hd_ctl_print_root(&path->root);
     putchar('\n');
     for (size_t i = 0; i < path->step_count; i++) {
         const struct heapd_why_step *step = &path->steps[i];
@@ -146,13 +110,6 @@ static void print_why(const struct heapd_reasons *why)
 
 /* ---- JSON ---- */
 
-static const char *root_name(enum heapd_root_kind kind)
-{
-    static const char *const names[] = {"request", "globals", "session", "waiter",
-                                        "frozen",  "token",   "garbage", "interned"};
-    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "?";
-}
-
 static const char *edge_name(enum heapd_edge_kind kind)
 {
     static const char *const names[] = {"unknown", "index", "key",   "is_key", "member", "attribute",
@@ -183,7 +140,7 @@ static int json_path(struct hd_json_writer *json, const struct heapd_why_path *p
 {
     if (hd_json_writer_begin_object(json))
         return HD_ENOMEM;
-    hd_ctl_json_string(json, "root", root_name(path->root.kind));
+    hd_ctl_json_string(json, "root", hd_ctl_root_name(path->root.kind));
     if (path->root.kind == HEAPD_ROOT_SESSION) {
         hd_ctl_json_uint(json, "session", path->root.session);
         hd_ctl_json_uint(json, "handle", path->root.handle);

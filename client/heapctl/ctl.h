@@ -90,6 +90,12 @@ int hd_cmd_del(struct hd_ctl *ctl);
 int hd_cmd_inspect(struct hd_ctl *ctl);
 /* cmd_why.c */
 int hd_cmd_why(struct hd_ctl *ctl);
+/* cmd_retained.c, cmd_census.c, cmd_snapshot.c, cmd_graph.c */
+int hd_cmd_retained(struct hd_ctl *ctl);
+int hd_cmd_census(struct hd_ctl *ctl);
+int hd_cmd_diff(struct hd_ctl *ctl);
+int hd_cmd_snapshot(struct hd_ctl *ctl);
+int hd_cmd_graph(struct hd_ctl *ctl);
 /* cmd_ls.c */
 int hd_cmd_ls(struct hd_ctl *ctl);
 /* cmd_import.c, cmd_export.c */

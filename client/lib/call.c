@@ -188,6 +188,7 @@ int hd_call_queue(struct heapd_connection *connection, const struct hd_call *cal
     request->captures_into = call->capture_count ? *call->captures_into : 0;
     request->capture_count = call->capture_count;
     request->stream = call->stream;
+    request->streams = call->stream != NULL;
     *out = request;
     return 0;
 }

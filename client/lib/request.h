@@ -42,7 +42,8 @@ struct hd_request {
     struct heapd_error *detail; /* own; of a failure, NULL when there was no memory for it */
     struct heapd_result result; /* own */
     int descriptor;             /* own; came with the reply; -1: none */
-    struct hd_stream *stream;   /* borrow: where the parts of an export go; else NULL */
+    struct hd_stream *stream;   /* borrow: where parts go; NULL: there are none, or their reader has closed */
+    bool streams;               /* its reply comes in parts */
     heapd_callback *callback;
     void *context;
     struct hd_request *next_callback;

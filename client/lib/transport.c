@@ -274,7 +274,7 @@ static void take_reply(struct heapd_connection *connection, struct hd_request *r
     int code = 0;
     if (request->stream)
         code = frame->body_bytes ? hd_stream_push(request->stream, body, frame->body_bytes) : 0;
-    else if (request->method != HD_METHOD_EXPORT) /* else its reader has closed it */
+    else if (!request->streams) /* else its reader has closed it */
         code = hd_reply_decode(&connection->arena, frame->method, body, frame->body_bytes, &request->result);
     hd_arena_reset(&connection->arena);
     if (code == HD_EPROTOCOL || !is_consistent(request)) {
@@ -339,7 +339,7 @@ static void take_frame(struct heapd_connection *connection, const struct hd_fram
         return;
     if (frame->flags & HD_FRAME_ERROR)
         take_failure(connection, request, frame, body);
-    else if (request && (request->method == HD_METHOD_EXPORT || !(frame->flags & HD_FRAME_MORE)))
+    else if (request && (request->streams || !(frame->flags & HD_FRAME_MORE)))
         take_reply(connection, request, frame, body);
     else
         hd_transport_break(connection, HD_EPROTOCOL, "a reply answers request %llu, which was not asked",

@@ -17,15 +17,16 @@ enum phase {
     PHASE_DONE,
 };
 
-#define ARRAYS 10u /* words a node */
+#define ARRAYS 10u  /* words a node */
 #define UNITS_FAR 4 /* a word that is not in the cache */
 #define PREFETCH 8
 
 void hd_dominators_init(struct hd_dominators *d, struct hd_heap *heap)
 {
     memset(d, 0, sizeof *d);
-    hd_snapshot_init(&d->snapshot, heap,
-                     (struct hd_snapshot_need){.node_bytes = ARRAYS * sizeof(uint32_t), .edge_bytes = sizeof(uint32_t)});
+    hd_snapshot_init(
+        &d->snapshot, heap,
+        (struct hd_snapshot_need){.node_bytes = ARRAYS * sizeof(uint32_t), .edge_bytes = sizeof(uint32_t)});
 }
 
 /* ---- edges, those of sources among them ----------------------------------- */
@@ -78,8 +79,8 @@ static int begin(struct hd_dominators *d)
     d->limit = s->extra_nodes;
     if ((uint64_t)s->edge_count + s->root_count + s->source_count + 2 > s->edge_capacity)
         return HD_ECHANGED;
-    uint32_t **arrays[ARRAYS] = {&d->semi,      &d->label,       &d->bucket_head, &d->bucket_next, &d->number,
-                                 &d->vertex,    &d->parent,      &d->ancestor,    &d->dominator,   &d->pred_first};
+    uint32_t **arrays[ARRAYS] = {&d->semi,   &d->label,  &d->bucket_head, &d->bucket_next, &d->number,
+                                 &d->vertex, &d->parent, &d->ancestor,    &d->dominator,   &d->pred_first};
     for (unsigned i = 0; i < ARRAYS; i++, at += d->limit)
         *arrays[i] = at;
     d->preds = at;
@@ -326,7 +327,8 @@ static uint64_t step_dominate(struct hd_dominators *d, uint64_t units)
 
 /* ---- sizes ---------------------------------------------------------------- */
 
-/* The stack of compressions wrote over the numbers: first all are taken away, then those of the numbered are put back. */
+/* The stack of compressions wrote over the numbers: first all are taken away, then those of the numbered are put back.
+ */
 static uint64_t step_number(struct hd_dominators *d, uint64_t units)
 {
     uint32_t part = units < 1u << 20 ? (uint32_t)units * 4 : 1u << 22;
@@ -436,7 +438,8 @@ bool hd_dominators_release(struct hd_dominators *d, uint64_t bytes)
 {
     struct hd_snapshot *s = &d->snapshot;
     if (d->source_roots)
-        hd_allocator_free(&s->heap->account.allocator, d->source_roots, (d->source_count + 1) * sizeof *d->source_roots);
+        hd_allocator_free(&s->heap->account.allocator, d->source_roots,
+                          (d->source_count + 1) * sizeof *d->source_roots);
     d->source_roots = NULL;
     return hd_snapshot_release(s, bytes);
 }

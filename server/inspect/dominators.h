@@ -26,11 +26,11 @@ struct hd_dominators {
     struct hd_snapshot snapshot;
     int phase;
     int error;
-    uint32_t limit;          /* nodes that arrays have room for */
-    uint32_t first_source;   /* nodes from here on are sources, in their order; the last is that of the frozen */
-    uint32_t *source_roots;  /* own; the first root of each source, source_count + 1 of them */
-    uint32_t source_count;   /* the frozen not counted */
-    uint32_t count;          /* numbers given */
+    uint32_t limit;         /* nodes that arrays have room for */
+    uint32_t first_source;  /* nodes from here on are sources, in their order; the last is that of the frozen */
+    uint32_t *source_roots; /* own; the first root of each source, source_count + 1 of them */
+    uint32_t source_count;  /* the frozen not counted */
+    uint32_t count;         /* numbers given */
     uint32_t frozen_next;
 
     /* By node. */

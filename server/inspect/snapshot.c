@@ -264,7 +264,8 @@ static int make_room(struct hd_snapshot *s)
     if (!error)
         error = hd_area_map(heap, 1024 * sizeof *s->roots, &s->roots_area);
     if (!error && (s->need.node_bytes || s->need.edge_bytes))
-        error = hd_area_map(heap, (uint64_t)s->extra_nodes * s->need.node_bytes + edges * s->need.edge_bytes, &s->extra);
+        error =
+            hd_area_map(heap, (uint64_t)s->extra_nodes * s->need.node_bytes + edges * s->need.edge_bytes, &s->extra);
     if (error)
         return error;
     s->length = (uint32_t)length;

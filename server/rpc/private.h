@@ -569,7 +569,6 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(open_scope) X(close_scope) X(bind) X(lookup) X(unbind) X(list_names) \
     X(gc_collect) X(gc_set_threshold) X(gc_get_threshold) X(gc_get_count) X(gc_stats) X(gc_set_enabled) \
     X(gc_freeze) X(gc_unfreeze) X(gc_freeze_count) X(compact) \
-    X(why) \
     X(make_token) X(redeem_token) X(offer_session) X(clone_session) \
     X(get_slice) X(set_slice) X(del_slice) X(extend_from) X(repeat) X(reverse) X(sort) X(search) X(copy) X(operate) \
     X(compare) X(hash) X(update) \

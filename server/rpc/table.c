@@ -1,7 +1,6 @@
 /* Every method that there is, one row each. */
 #include <heapd/v1/admin.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
-#include <heapd/v1/inspect.pb-c.h>
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
 #include <heapd/v1/object.pb-c.h>
@@ -11,6 +10,7 @@
 #include <heapd/v1/sync.pb-c.h>
 #include <heapd/v1/token.pb-c.h>
 
+#include "rpc/inspect.h"
 #include "rpc/private.h"
 
 #define ROW(number, lower, message, flags, needs) \
@@ -86,6 +86,9 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(COMPACT, compact, empty, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),
 
     ROW(WHY, why, why_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(RETAINED, retained, retained_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(CENSUS, census, census_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(SNAPSHOT, snapshot, snapshot_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
 
     ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),
     ROW(LIST_SESSIONS, list_sessions, empty, HD_OP_ADMIN, NULL),

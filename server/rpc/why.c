@@ -1,5 +1,5 @@
 /* Why: the paths that keep an object alive. */
-#include <heapd/v1/inspect.pb-c.h>
+#include "rpc/inspect.h"
 
 #include "inspect/paths.h"
 #include "rpc/private.h"
@@ -20,8 +20,8 @@ static int step_why(struct hd_analysis *analysis, uint64_t units)
     return result;
 }
 
-static void describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
-                          Heapd__V1__Root *out)
+void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
+                      Heapd__V1__Root *out)
 {
     heapd__v1__root__init(out);
     out->kind = (Heapd__V1__RootKind)kind;
@@ -38,6 +38,8 @@ static void describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, 
         return;
     out->client_name = (char *)(uintptr_t)connection->client_name; /* read only */
     out->pid = connection->peer.pid;
+    if (position == 0)
+        return;
     hd_handle slot = hd_handle_make((uint32_t)position, 0);
     out->handle = hd_handle_make((uint32_t)position, hd_session_generation(&connection->session, slot));
 }
@@ -66,7 +68,7 @@ static int describe_path(struct hd_rpc_server *server, const struct hd_path *pat
     out->steps = hd_rpc_arena_get(arena, path->step_count * sizeof *out->steps);
     if (!root || !steps || !out->steps)
         return HD_ENOMEM;
-    describe_root(server, path->root_kind, path->root_id, path->root_position, root);
+    hd_describe_root(server, path->root_kind, path->root_id, path->root_position, root);
     out->root = root;
     out->n_steps = path->step_count;
     for (uint32_t i = 0; i < path->step_count; i++) {

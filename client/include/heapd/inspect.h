@@ -76,9 +76,58 @@ struct heapd_reasons {
     uint64_t reachable;                 /* objects that roots led to */
 };
 
+/* Who keeps what: an object, or with is_root what roots of one kind hold. */
+struct heapd_keeper {
+    bool is_root;
+    struct heapd_root root; /* handle and position of no meaning */
+    uint64_t identity;
+    enum heapd_type type;
+    struct heapd_bytes class_name;
+    uint64_t shallow_bytes;
+    uint64_t retained_bytes; /* of all that would go with it, itself included */
+    uint64_t retained_count;
+};
+struct heapd_keeping {
+    bool has_object;
+    struct heapd_keeper object;
+    bool reachable;                   /* a root leads to the object; if not, it keeps nothing */
+    const struct heapd_keeper *above; /* what keeps it, the nearest first */
+    size_t above_count;
+    const struct heapd_keeper *largest; /* of what it alone keeps, directly; without an object: of all */
+    size_t largest_count;
+    uint64_t reachable_count;
+    uint64_t reachable_bytes;
+};
+
+struct heapd_sum {
+    enum heapd_type type;    /* of a sum by type */
+    struct heapd_bytes name; /* of a class, a global name or a tag */
+    struct heapd_root root;  /* of a source */
+    uint64_t identity;       /* of a class, or of what a name is bound to */
+    uint64_t count;          /* objects; of a source or name: that it keeps */
+    uint64_t shallow_bytes;
+    uint64_t retained_bytes;
+    bool alone; /* of a name: nothing else keeps its object */
+};
+struct heapd_sums {
+    const struct heapd_sum *rows;
+    size_t count;
+};
+struct heapd_count {
+    uint64_t heap;    /* of which heap: two of different heaps have nothing to do with each other */
+    uint64_t created; /* objects made until then */
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t reachable_count; /* the rest waits for a collection */
+    uint64_t reachable_bytes;
+    struct heapd_sums types, classes, sources, names, tags;
+};
+
 struct heapd_report {
     union {
         struct heapd_reasons why;
+        struct heapd_keeping retained;
+        struct heapd_count census;
     } as;
     void *memory; /* private */
 };
@@ -99,6 +148,51 @@ struct heapd_why_options {
 HEAPD_API int heapd_why(struct heapd_connection *connection, struct heapd_object_ref object,
                         const struct heapd_why_options *options, struct heapd_report *report,
                         struct heapd_error *error) HEAPD_MUST_USE;
+
+/*
+ * What goes when the object goes: report->as.retained. An object of 0, 0: the largest keepers of all. count: rows of
+ * `largest`, at most 256; 0: 10.
+ */
+HEAPD_API int heapd_retained(struct heapd_connection *connection, struct heapd_object_ref object, uint32_t count,
+                             struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
+/* What there is, by type, class, source, name and tag: report->as.census. count: rows of each, at most 256; 0: 32. */
+HEAPD_API int heapd_census(struct heapd_connection *connection, uint32_t count, struct heapd_report *report,
+                           struct heapd_error *error) HEAPD_MUST_USE;
+
+/* The whole graph, one object after the other. */
+struct heapd_snapshot;
+struct heapd_snapshot_edge {
+    uint32_t target; /* the low 32 bits of an identity */
+    enum heapd_edge_kind kind;
+    uint64_t number;
+    struct heapd_bytes text;
+};
+/* Roots come first, those of one source in one item or in several; then objects. */
+struct heapd_snapshot_item {
+    bool is_root;
+    struct heapd_root root;
+    const uint32_t *nodes; /* of roots: the low 32 bits of identities */
+    size_t node_count;
+    uint64_t identity; /* the same as before: more edges of the same object */
+    enum heapd_type type;
+    uint64_t shallow_bytes;
+    struct heapd_bytes name; /* the beginning of a str, the name of a class; else empty */
+    const struct heapd_snapshot_edge *edges;
+    size_t edge_count;
+};
+struct heapd_snapshot_size {
+    uint64_t object_count;
+    uint64_t edge_count;
+};
+/* texts: with names of edges and nodes. The connection should have nothing else to do meanwhile. */
+HEAPD_API int heapd_snapshot_open(struct heapd_connection *connection, bool texts, struct heapd_snapshot **out,
+                                  struct heapd_error *error) HEAPD_MUST_USE;
+/* How much there will be; known once the first item was read. */
+HEAPD_API struct heapd_snapshot_size heapd_snapshot_total(const struct heapd_snapshot *snapshot);
+/* 1: *item is lent until the next call; 0: the end; negative: it failed. */
+HEAPD_API int heapd_snapshot_next(struct heapd_snapshot *snapshot, struct heapd_snapshot_item *item,
+                                  struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API void heapd_snapshot_close(struct heapd_snapshot *snapshot);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,25 @@
+/* What the handlers of the Inspect service share. */
+#ifndef HEAPD_RPC_INSPECT_H
+#define HEAPD_RPC_INSPECT_H
+
+#include <heapd/v1/inspect.pb-c.h>
+
+#include "rpc/private.h"
+
+static inline Heapd__V1__Type hd_wire_type(unsigned type)
+{
+    /* The boxed types are numbered in the same order, behind none and bool. */
+    return (Heapd__V1__Type)(type + HD_IS_INT - HD_TYPE_INT);
+}
+
+/* A root in words; position 0 of a session: the session itself. Borrows the client's name until the reply is packed. */
+void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
+                      Heapd__V1__Root *out);
+
+#define HD_INSPECT_HANDLERS(X) \
+    X(why) X(retained) X(census) X(snapshot)
+#define HD_INSPECT_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
+HD_INSPECT_HANDLERS(HD_INSPECT_HANDLER_DECLARE)
+#undef HD_INSPECT_HANDLER_DECLARE
+
+#endif
