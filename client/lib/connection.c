@@ -25,6 +25,8 @@
 static _Atomic pid_t current_pid;
 static pthread_once_t current_pid_once = PTHREAD_ONCE_INIT;
 
+static _Atomic uint64_t last_number;
+
 static void note_pid(void)
 {
     atomic_store_explicit(&current_pid, getpid(), memory_order_relaxed);
@@ -98,7 +100,9 @@ static struct heapd_connection *connection_new(int fd, const struct heapd_option
     connection->output_limit_bytes = options->output_limit_bytes ? options->output_limit_bytes : HD_OUTPUT_LIMIT_BYTES;
     connection->server.max_frame_bytes = HD_FRAME_MAX_BODY_BYTES;
     connection->next_id = 1;
-    connection->ring_wanted = is_local(fd) ? ring_of(options->ring) : HEAPD_RING_NEVER;
+    connection->number = atomic_fetch_add(&last_number, 1) + 1;
+    connection->is_local = is_local(fd);
+    connection->ring_wanted = connection->is_local ? ring_of(options->ring) : HEAPD_RING_NEVER;
     pthread_mutex_init(&connection->lock, NULL);
     hd_buffer_init(&connection->output, &hd_allocator_libc, connection->output_limit_bytes + HD_OUTPUT_EXTRA_BYTES);
     hd_buffer_init(&connection->input, &hd_allocator_libc, HD_INPUT_LIMIT_BYTES);

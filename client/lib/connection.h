@@ -39,6 +39,8 @@ struct heapd_connection {
     bool never_wait;
     size_t output_limit_bytes;
     struct heapd_server_info server;
+    uint64_t number; /* of no other connection of this process */
+    bool is_local;   /* a Unix socket: memory can be shared */
 
     pthread_mutex_t lock;
 

@@ -19,7 +19,10 @@ struct hd_descriptors {
 
 /* recvmsg, and what descriptors come with the bytes are queued. Returns as recv. */
 ssize_t hd_descriptors_recv(struct hd_descriptors *descriptors, int socket, void *to, size_t room, int flags);
-/* The oldest, which is the caller's then; -1: there is none. */
+#define HD_DESCRIPTOR_NONE (-1)
+#define HD_DESCRIPTOR_LOST (-2) /* it came, and this process could not take it */
+
+/* The oldest, which is the caller's then; or one of these. */
 int hd_descriptors_take(struct hd_descriptors *descriptors);
 void hd_descriptors_fini(struct hd_descriptors *descriptors);
 

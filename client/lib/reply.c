@@ -8,6 +8,7 @@
 #include "client/lib/request.h"
 #include "client/lib/wire.h"
 #include "heapd/v1/admin.pb-c.h"
+#include "heapd/v1/buffer.pb-c.h"
 #include "heapd/v1/gc.pb-c.h"
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/object.pb-c.h"
@@ -102,6 +103,18 @@ static int decode_empty(const ProtobufCMessage *message, struct heapd_result *re
 {
     (void)message;
     (void)result;
+    return 0;
+}
+
+static int decode_buffer(const ProtobufCMessage *message, struct heapd_result *result)
+{
+    const Heapd__V1__BufferReply *from = (const Heapd__V1__BufferReply *)message;
+    result->as.buffer = (struct heapd_buffer_info){from->size, from->serial, from->sealed};
+    if (from->handle) {
+        result->value.kind = HEAPD_VALUE_REF;
+        result->value.type = HEAPD_TYPE_BUFFER;
+        result->value.as.ref = from->handle;
+    }
     return 0;
 }
 
@@ -334,6 +347,7 @@ static const struct reply_form stats_form = {&heapd__v1__stats_reply__descriptor
 static const struct reply_form sessions_form = {&heapd__v1__list_sessions_reply__descriptor, decode_sessions};
 static const struct reply_form memory_form = {&heapd__v1__memory_reply__descriptor, hd_memory_decode};
 
+static const struct reply_form buffer_form = {&heapd__v1__buffer_reply__descriptor, decode_buffer};
 static const struct reply_form sync_state_form = {&heapd__v1__sync_state__descriptor, hd_sync_decode_state};
 
 static const struct reply_form *form_of(uint16_t method)
@@ -405,6 +419,10 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_SYNC_STATE:
         return &sync_state_form;
 
+    case HEAPD_METHOD_CREATE_BUFFER:
+    case HEAPD_METHOD_SEAL_BUFFER:
+    case HEAPD_METHOD_GET_BUFFER:
+        return &buffer_form;
     default:
         return &empty_form;
     }

@@ -315,9 +315,11 @@ static bool take_descriptors(struct heapd_connection *connection, struct hd_requ
         hear_bells(connection);
     for (unsigned i = 0; i < count; i++) {
         int fd = hd_descriptors_take(&connection->descriptors);
+        if (fd == HD_DESCRIPTOR_LOST)
+            continue;
         if (fd < 0) {
-            hd_transport_break(connection, HD_EDESCRIPTORS,
-                               "a descriptor did not come with its frame; has this process too many of them?");
+            hd_transport_break(connection, HD_EPROTOCOL,
+                               "a descriptor did not come with its frame");
             return false;
         }
         if (request && request->descriptor < 0)

@@ -38,6 +38,7 @@ const char *heapd_type_name(int type)
         [HEAPD_TYPE_CONDITION] = "condition",
         [HEAPD_TYPE_EVENT] = "event",
         [HEAPD_TYPE_BARRIER] = "barrier",
+        [HEAPD_TYPE_BUFFER] = "buffer",
     };
     bool known = type > 0 && (size_t)type < sizeof names / sizeof names[0] && names[type];
     return known ? names[type] : "?";

@@ -23,6 +23,8 @@
 #define OUTPUT_HIGH_BYTES ((size_t)256 << 10)
 /* Descriptors that the daemon needs besides those of connections. */
 #define OWN_DESCRIPTORS 64
+/* Buffers that there may be however low the limit of open files is. */
+#define LEAST_BUFFERS 64u
 /* The same trouble is not logged more often. */
 #define TROUBLE_INTERVAL_MS 10000
 
@@ -142,6 +144,18 @@ static int fail_for_memory(const struct hd_daemon *daemon, int error, const char
     return error;
 }
 
+/* What connections may need is theirs: a buffer is refused rather than a client. */
+static uint32_t descriptors_for_buffers(const struct hd_settings *settings)
+{
+    struct rlimit limit;
+    rlim_t kept = (rlim_t)settings->max_connections + OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    if (limit.rlim_cur <= kept + LEAST_BUFFERS)
+        return LEAST_BUFFERS;
+    return limit.rlim_cur - kept < UINT32_MAX ? (uint32_t)(limit.rlim_cur - kept) : UINT32_MAX;
+}
+
 static int make_heap(struct hd_daemon *daemon)
 {
     const struct hd_settings *settings = daemon->settings;
@@ -151,6 +165,7 @@ static int make_heap(struct hd_daemon *daemon)
     config.limit_bytes = settings->memory_limit_bytes;
     config.huge_pages = settings->huge_pages;
     config.preallocate_bytes = settings->preallocate_bytes;
+    config.max_buffers = descriptors_for_buffers(settings);
     for (size_t i = 0; i < HD_GENERATIONS; i++)
         config.thresholds[i] = settings->gc_threshold[i];
     config.hash_key[0] = settings->seed;
@@ -169,6 +184,7 @@ static int make_rpc(struct hd_daemon *daemon)
                                    .max_slots = settings->max_slots,
                                    .max_connections = settings->max_connections,
                                    .max_parked = settings->max_parked,
+                                   .max_unsealed_bytes = settings->max_unsealed_bytes,
                                    .output_high_bytes = OUTPUT_HIGH_BYTES,
                                    .collect_interval_ns = settings->gc_interval_s * UINT64_C(1000000000),
                                    .collect_on_session_end = settings->gc_on_session_end};

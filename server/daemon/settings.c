@@ -26,6 +26,7 @@ void hd_settings_default(struct hd_settings *out)
         .max_frame_bytes = HD_FRAME_MAX_BODY_BYTES,
         .max_parked = 1024,
         .max_rings = 128,
+        .max_unsealed_bytes = (uint64_t)4 << 30,
         .log_level = HD_LOG_INFO,
         .gc_threshold = {700, 10, 10},
         .huge_pages = false,
@@ -117,6 +118,18 @@ static int set_max_frame(struct hd_settings *settings, const char *value, struct
 static int set_max_parked(struct hd_settings *settings, const char *value, struct hd_reason *reason)
 {
     return set_bounded(&settings->max_parked, "max_parked", value, 1, 1000000, reason);
+}
+
+static int set_max_unsealed(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    uint64_t bytes;
+    if (!parse_number(value, true, &bytes) || bytes == 0) {
+        hd_reason_set(reason, "\"%s\" is not a size of max_unsealed; write a number of bytes with K, M or G behind it",
+                      value);
+        return HD_EINVALID;
+    }
+    settings->max_unsealed_bytes = bytes;
+    return 0;
 }
 
 static int set_max_rings(struct hd_settings *settings, const char *value, struct hd_reason *reason)
@@ -219,6 +232,7 @@ static const struct key {
     {"max_frame", set_max_frame, false},
     {"max_parked", set_max_parked, false},
     {"max_rings", set_max_rings, false},
+    {"max_unsealed", set_max_unsealed, false},
     {"log_level", set_log_level, false},
     {"gc_threshold", set_gc_threshold, false},
     {"gc_interval", set_gc_interval, false},

@@ -53,6 +53,10 @@ static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struc
     error = hd_objects_init(&heap->objects, &heap->gc, allocator, config->hash_key);
     if (error)
         return error;
+    error = hd_bulk_store_init(&heap->bulk_store, os, &heap->account, config->max_buffers);
+    if (error)
+        return error;
+    heap->objects.bulk_store = &heap->bulk_store;
     error = hd_scope_new(&heap->objects, HD_ABSENT, &heap->globals);
     if (error)
         return error;
@@ -96,6 +100,7 @@ void hd_heap_free(struct hd_heap *heap)
     if (!heap)
         return;
     hd_objects_fini(&heap->objects);
+    hd_bulk_store_fini(&heap->bulk_store);
     hd_gc_fini(&heap->gc);
     hd_table_fini(&heap->table);
     hd_alloc_free(heap->alloc);

@@ -23,6 +23,7 @@
 #include "alloc/table.h"
 #include "common/error.h"
 #include "gc/gc.h"
+#include "object/bulk.h"
 #include "object/object.h"
 #include "os/os.h"
 
@@ -32,6 +33,7 @@ struct hd_heap_config {
     uint32_t thresholds[HD_GENERATIONS]; /* 0 in [0]: never by itself */
     bool huge_pages;
     size_t preallocate_bytes;     /* arenas that are mapped from the beginning and never given back */
+    uint32_t max_buffers;         /* each needs a descriptor; 0: as many as the system gives */
     uint64_t settle_units;        /* slice of deferred work done after each request */
     bool (*fault)(void *context); /* tests: makes an allocation of any kind fail; NULL otherwise */
     void *fault_context;
@@ -47,6 +49,7 @@ struct hd_heap {
     struct hd_table table;
     struct hd_gc gc;
     struct hd_objects objects;
+    struct hd_bulk_store bulk_store; /* buffers */
     hd_value globals; /* the global scope */
     struct hd_root_source globals_root;
     uint64_t settle_units;

@@ -110,6 +110,14 @@ void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, cons
     for (size_t i = 1; i < sizeof type_stat_names / sizeof type_stat_names[0]; i++)
         if (type_stat_names[i])
             visit(context, type_stat_names[i], heap->objects.type_count[i]);
+    visit(context, "objects_buffer_count", heap->objects.type_count[HD_TYPE_BUFFER]);
+    const struct hd_bulk_store *store = &heap->bulk_store;
+    visit(context, "buffers_count", store->count);
+    visit(context, "buffers_bytes", store->bytes);
+    visit(context, "buffers_unsealed_count", store->unsealed_count);
+    visit(context, "buffers_unsealed_bytes", store->unsealed_bytes);
+    visit(context, "buffers_sealed_ever_count", store->sealed_ever_count);
+    visit(context, "buffers_abandoned_ever_count", store->abandoned_ever_count);
 }
 
 /* ---- checks --------------------------------------------------------------- */

@@ -148,7 +148,7 @@ void hd_connection_advance(struct hd_connection *connection)
 
 static void identify(int fd, bool is_unix, struct hd_rpc_peer *out)
 {
-    *out = (struct hd_rpc_peer){.pid = 0, .uid = UINT64_MAX};
+    *out = (struct hd_rpc_peer){.pid = 0, .uid = UINT64_MAX, .takes_descriptors = is_unix};
     struct ucred who;
     socklen_t length = sizeof who;
     if (!is_unix || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0)

@@ -152,6 +152,21 @@ static void on_deadline(uv_timer_t *timer)
     hd_net_serve(net);
 }
 
+/* --- the helper's thread has done something --- */
+
+static void on_helper_async(uv_async_t *async)
+{
+    struct hd_net *net = async->data;
+    net->rpc_touched = true; /* what follows is on_check */
+}
+
+/* In the helper's thread, where this alone of libuv may be called. */
+static void on_helper_done(void *context)
+{
+    struct hd_net *net = context;
+    (void)uv_async_send(&net->helper_async);
+}
+
 /* --- connections that are over --- */
 
 static void on_linger(uv_timer_t *timer)
@@ -216,9 +231,13 @@ static int allocate(struct hd_net *net)
     return net->reserve_fd < 0 ? HD_ESYSTEM : 0;
 }
 
-/* libuv promises that these succeed, so there is nothing to undo. */
-static void init_handles(struct hd_net *net)
+/* Only the first can fail; libuv promises that the others succeed, so there is nothing to undo. */
+static int init_handles(struct hd_net *net)
 {
+    if (uv_async_init(net->loop, &net->helper_async, on_helper_async))
+        return HD_ESYSTEM;
+    net->helper_async.data = net;
+    uv_unref((uv_handle_t *)&net->helper_async);
     (void)uv_check_init(net->loop, &net->check);
     (void)uv_idle_init(net->loop, &net->idle);
     (void)uv_timer_init(net->loop, &net->deadline);
@@ -229,6 +248,7 @@ static void init_handles(struct hd_net *net)
     net->accept_again.data = net->linger.data = net->flush.data = net;
     (void)uv_check_start(&net->check, on_check);
     uv_unref((uv_handle_t *)&net->check);
+    return 0;
 }
 
 int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *os, const struct hd_net_config *config,
@@ -248,11 +268,13 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
                            .slice_work_units = SLICE_START_UNITS,
                            .rpc_touched = true};
     int error = allocate(net);
+    if (!error)
+        error = init_handles(net);
     if (error) {
         hd_net_free(net);
         return error;
     }
-    init_handles(net);
+    hd_rpc_server_on_helper(rpc, on_helper_done, net);
     hd_rpc_server_set_stats_source(rpc, visit_stats, net);
     hd_rpc_server_set_ring_source(rpc, hd_net_ring_make, net);
     *out = net;
@@ -269,7 +291,9 @@ static void close_handles(struct hd_net *net)
 {
     uv_handle_t *handles[] = {(uv_handle_t *)&net->check,    (uv_handle_t *)&net->idle,
                               (uv_handle_t *)&net->deadline, (uv_handle_t *)&net->accept_again,
-                              (uv_handle_t *)&net->linger,   (uv_handle_t *)&net->flush};
+                              (uv_handle_t *)&net->linger,   (uv_handle_t *)&net->flush,
+                              (uv_handle_t *)&net->helper_async};
+    hd_rpc_server_on_helper(net->rpc, NULL, NULL);
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
         net->closing_count++;
         uv_close(handles[i], on_handle_closed);

@@ -100,6 +100,7 @@ struct hd_net {
     uv_timer_t accept_again; /* after accept failed for want of something */
     uv_timer_t linger;       /* bounds how long a connection that is over may take to read its last replies */
     uv_timer_t flush;        /* bounds stop */
+    uv_async_t helper_async; /* a helper's thread has done what was given to it */
     uint64_t deadline_ns;    /* what `deadline` is set to; UINT64_MAX: not active */
     uint64_t slice_work_units;
     bool sockets_busy; /* a socket had something to say in this turn of the loop */

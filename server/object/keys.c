@@ -227,6 +227,7 @@ static int hash_simple(struct hd_objects *objects, hd_value value, uint64_t *out
         return hashed_before(hd_gc_payload(objects->gc, value), out, weight);
     case HD_IS_SOFT:
     case HD_IS_CURSOR:
+    case HD_IS_BUFFER:
     case HD_IS_CLASS:
     case HD_IS_INSTANCE:
     case HD_IS_SCOPE:

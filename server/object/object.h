@@ -47,6 +47,7 @@ enum hd_type {
     HD_TYPE_CONDITION = 20,
     HD_TYPE_EVENT = 21,
     HD_TYPE_BARRIER = 22,
+    HD_TYPE_BUFFER = 23,
 };
 
 /* What a value is to a client, boxed or inline: numbers of heapd.v1.Type. */
@@ -76,6 +77,7 @@ enum hd_kind_of_value {
     HD_IS_CONDITION = 22,
     HD_IS_EVENT = 23,
     HD_IS_BARRIER = 24,
+    HD_IS_BUFFER = 25,
 };
 
 #define HD_BYTES_MAX ((size_t)1 << 30)      /* of one str, bytes or int */
@@ -97,6 +99,7 @@ struct hd_memo_slot {
 };
 
 struct hd_weak_chunk;
+struct hd_bulk_store;
 
 struct hd_objects {
     struct hd_gc *gc;                     /* borrow */
@@ -126,6 +129,8 @@ struct hd_objects {
     uint64_t soft_count;         /* that have an object */
     uint64_t soft_evicted_count; /* ever */
     struct hd_sync *sync; /* own: sync.h */
+    /* Buffers: bulk.c. NULL: there are none. */
+    struct hd_bulk_store *bulk_store; /* borrow */
 };
 
 /* Registers the types with the collector. HD_ENOMEM. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/utf8.h"
+#include "object/bulk.h"
 #include "object/hash_table.h"
 #include "object/object.h"
 #include "object/payload.h"
@@ -154,6 +155,9 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
     case HD_IS_INSTANCE:
         *out = hd_instance_length(objects, object);
         return 0;
+    case HD_IS_BUFFER:
+        *out = hd_bulk_bytes(objects, object);
+        return 0;
     case HD_IS_SCOPE:
         *out = hd_scope_is_closed(objects, object) ? 0 : hd_dict_length(objects, hd_scope_names(objects, object));
         return 0;
@@ -216,5 +220,7 @@ uint64_t hd_shallow_bytes(const struct hd_objects *objects, hd_value object)
     enum hd_kind_of_value kind = hd_kind_of(objects, object);
     if (kind == HD_IS_DICT || kind == HD_IS_SET || kind == HD_IS_FROZENSET)
         bytes += hd_hash_table_bytes(payload);
+    else if (kind == HD_IS_BUFFER)
+        bytes += hd_bulk_bytes(objects, object);
     return bytes;
 }

@@ -165,6 +165,7 @@ int hd_object_new(struct hd_objects *objects, enum hd_type type, size_t payload_
 extern const struct hd_type_ops hd_list_ops, hd_tuple_ops, hd_dict_ops, hd_set_ops, hd_class_ops, hd_instance_ops,
     hd_scope_ops;
 extern const struct hd_type_ops hd_frozenset_ops, hd_weak_ops, hd_soft_ops;
+extern const struct hd_type_ops hd_bulk_ops;
 
 /* NULL or a broken invariant of weak references. */
 const char *hd_weak_check(struct hd_objects *objects);

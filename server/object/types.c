@@ -57,6 +57,7 @@ int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct h
     gc->types[HD_TYPE_CONDITION] = &hd_condition_ops;
     gc->types[HD_TYPE_EVENT] = &hd_event_ops;
     gc->types[HD_TYPE_BARRIER] = &hd_barrier_ops;
+    gc->types[HD_TYPE_BUFFER] = &hd_bulk_ops;
     return 0;
 }
 
@@ -128,6 +129,7 @@ const char *hd_kind_name(enum hd_kind_of_value kind)
         [HD_IS_WEAK] = "weak reference",
         [HD_IS_SOFT] = "soft reference",
         [HD_IS_CURSOR] = "cursor",
+        [HD_IS_BUFFER] = "buffer",
     };
     unsigned index = (unsigned)kind;
     return index < sizeof names / sizeof names[0] && names[index] ? names[index] : "?";

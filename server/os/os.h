@@ -55,6 +55,11 @@ struct hd_os {
      * holds pages on purpose, so it is a helper thread's work.
      */
     int (*shared_seal)(void *context, int fd);
+    /* All of so many bytes, from or to an offset within it. HD_ESYSTEM: no memory, or it is sealed. */
+    int (*shared_read)(void *context, int fd, uint64_t offset, void *to, size_t bytes);
+    int (*shared_write)(void *context, int fd, uint64_t offset, const void *from, size_t bytes);
+    /* The same open file once more. HD_EDESCRIPTORS, HD_ESYSTEM. */
+    int (*shared_writer)(void *context, int fd, int *out);
     /* A descriptor of its own for reading alone. HD_EDESCRIPTORS, HD_ESYSTEM. */
     int (*shared_reader)(void *context, int fd, int *out);
     /* Frees the pages if nobody else has it: some 100 ms for a GiB. */

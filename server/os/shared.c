@@ -41,19 +41,58 @@ int hd_linux_shared_seal(void *context, int fd)
     (void)context;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0)
         return 0;
-    return errno == EBUSY ? HD_EMAPPED : HD_ESYSTEM;
+    if (errno == EBUSY)
+        return HD_EMAPPED;
+    /* Whoever can write to it can seal it too, and may have: then all is well, or nothing helps any more. */
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && seals & F_SEAL_WRITE ? 0 : HD_ESYSTEM;
+}
+
+int hd_linux_shared_read(void *context, int fd, uint64_t offset, void *to, size_t bytes)
+{
+    (void)context;
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = pread(fd, (uint8_t *)to + done, bytes - done, (off_t)(offset + done));
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return HD_ESYSTEM;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+int hd_linux_shared_write(void *context, int fd, uint64_t offset, const void *from, size_t bytes)
+{
+    (void)context;
+    for (size_t done = 0; done < bytes;) {
+        ssize_t put = pwrite(fd, (const uint8_t *)from + done, bytes - done, (off_t)(offset + done));
+        if (put == 0 || (put < 0 && errno != EINTR))
+            return HD_ESYSTEM;
+        done += put > 0 ? (size_t)put : 0;
+    }
+    return 0;
+}
+
+int hd_linux_shared_writer(void *context, int fd, int *out)
+{
+    (void)context;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return error_of(errno);
+    *out = copy;
+    return 0;
 }
 
 /*
  * A new open file: readers share neither offset nor flags with each other, and a mapping through it cannot be made
- * writable, which kernels before 6.7 would refuse to map shared at all otherwise.
+ * writable, which kernels before 6.7 would refuse to map shared at all otherwise. Whoever has the file may hold a lease
+ * on it: O_NONBLOCK, so that we are refused instead of waiting for him.
  */
 int hd_linux_shared_reader(void *context, int fd, int *out)
 {
     (void)context;
     char path[40];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int reader = open(path, O_RDONLY | O_CLOEXEC);
+    int reader = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (reader < 0)
         return error_of(errno);
     *out = reader;

@@ -132,6 +132,7 @@ void hd_rpc_connection_close(struct hd_rpc_connection *connection)
     take_from_ready(connection);
     link_out(connection);
     hd_passing_fini(connection);
+    hd_bulk_abandon(&server->heap->objects, connection->session.id);
     hd_buffer_fini(&connection->output);
     hd_session_close(&connection->session);
     if (server->closing_last)

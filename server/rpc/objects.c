@@ -90,6 +90,8 @@ int hd_run_read(struct hd_call *call, const void *message)
     if (error)
         return error;
     enum hd_kind_of_value kind = hd_kind_of(call->objects, value);
+    if (kind == HD_IS_BUFFER)
+        return hd_read_buffer(call, value, request->offset, request->size);
     if (kind != HD_IS_STR && kind != HD_IS_BYTES)
         return hd_fail_on(call, HD_ETYPE, value, NULL);
     size_t total;

@@ -344,6 +344,13 @@ int hd_reply_passing(struct hd_call *call, const ProtobufCMessage *message, int 
 /* Closes what was not sent. */
 void hd_passing_fini(struct hd_rpc_connection *connection);
 
+/* ---- buffers (buffers.c) -------------------------------------------------- */
+
+/* Read, of a buffer. */
+int hd_read_buffer(struct hd_call *call, hd_value buffer, uint64_t offset, uint64_t size) HD_MUST_USE;
+/* Those whose buffers were sealed meanwhile go on. */
+void hd_buffers_run(struct hd_rpc_server *server);
+
 /* ---- messages (explain.c) ------------------------------------------------- */
 
 struct hd_text {
@@ -562,7 +569,7 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
 /* clang-format off */
 #define HD_HANDLERS(X) \
     X(hello) X(goodbye) X(ping) \
-    X(open_ring) \
+    X(open_ring) X(create_buffer) X(write_buffer) X(seal_buffer) X(get_buffer) \
     X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
     X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
     X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \

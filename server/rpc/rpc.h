@@ -27,6 +27,7 @@ struct hd_rpc_config {
     uint32_t max_slots;       /* per session; 2 at least */
     uint32_t max_connections;
     uint32_t max_parked;          /* requests of a session that wait or go on in slices */
+    uint64_t max_unsealed_bytes;  /* of a session's buffers; 0: no limit of its own */
     size_t output_high_bytes;     /* above: no further request of this connection starts */
     uint32_t at_once_nodes;       /* literals of more nodes are built in slices; 0: 4096 */
     uint64_t collect_interval_ns; /* a full collection begins so often, unless nothing happened; 0: never */
@@ -39,6 +40,7 @@ struct hd_rpc_peer {
     uint64_t pid; /* 0: unknown */
     uint64_t uid; /* UINT64_MAX: unknown */
     bool admin;   /* may use the Admin service */
+    bool takes_descriptors;
 };
 
 /* heap and os are borrowed until free. HD_ENOMEM; HD_EINVALID: the configuration is out of bounds. */
@@ -142,6 +144,12 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units);
 uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server);
 /* A connection that has output, is over, or wants input again since it was last taken from here; NULL: none. */
 struct hd_rpc_connection *hd_rpc_next_ready(struct hd_rpc_server *server);
+
+/*
+ * Called from a helper's thread when hd_rpc_run has something to do that no request brought; to be set before the first
+ * connection, and NULL after the last.
+ */
+void hd_rpc_server_on_helper(struct hd_rpc_server *server, void (*on_done)(void *context), void *context);
 
 /* An admin asked for the end. */
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server);

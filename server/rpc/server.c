@@ -84,6 +84,11 @@ void hd_rpc_uncharge(struct hd_rpc_server *server, uint64_t bytes)
     hd_account_uncharge(&server->heap->account, bytes);
 }
 
+void hd_rpc_server_on_helper(struct hd_rpc_server *server, void (*on_done)(void *context), void *context)
+{
+    hd_helper_on_done(server->heap->bulk_store.helper, on_done, context);
+}
+
 static void close_sessions(struct hd_rpc_server *server, uint64_t units)
 {
     while (server->closing && units > 0) {
@@ -132,6 +137,7 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
     uint64_t half = work_units / 2 + 1;
     hd_deadlines_expire(server);
     hd_sync_answer(server);
+    hd_buffers_run(server);
     if (server->waiters_stale || server->names_epoch != server->heap->names_epoch)
         hd_waiters_wake_all(server);
     uint64_t left = half;

@@ -1,5 +1,6 @@
 /* Every method that there is, one row each. */
 #include <heapd/v1/admin.pb-c.h>
+#include <heapd/v1/buffer.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
@@ -27,6 +28,10 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(REDEEM_TOKEN, redeem_token, redeem_token_request, 0, NULL),
     ROW(OFFER_SESSION, offer_session, offer_session_request, 0, NULL),
     ROW(CLONE_SESSION, clone_session, clone_session_request, HD_OP_CONTINUES, NULL),
+    ROW(CREATE_BUFFER, create_buffer, create_buffer_request, 0, NULL),
+    ROW(WRITE_BUFFER, write_buffer, write_buffer_request, 0, "bytes to write (a buffer has)"),
+    ROW(SEAL_BUFFER, seal_buffer, seal_buffer_request, HD_OP_CONTINUES, "a seal (a buffer has)"),
+    ROW(GET_BUFFER, get_buffer, get_buffer_request, 0, "memory to share (a buffer has)"),
 
     ROW(CREATE, create, create_request, 0, NULL),
     ROW(EXTEND, extend, extend_request, 0, "extend (a list, set or dict has)"),

@@ -270,6 +270,8 @@ enum heapd_type {
     HEAPD_TYPE_CONDITION = 22,
     HEAPD_TYPE_EVENT = 23,
     HEAPD_TYPE_BARRIER = 24,
+
+    HEAPD_TYPE_BUFFER = 25,
 };
 
 /* "list" and so on; "?" for a number that is none. */
@@ -552,6 +554,10 @@ enum heapd_method {
     HEAPD_METHOD_REDEEM_TOKEN = 13,
     HEAPD_METHOD_OFFER_SESSION = 14,
     HEAPD_METHOD_CLONE_SESSION = 15,
+    HEAPD_METHOD_CREATE_BUFFER = 80,
+    HEAPD_METHOD_WRITE_BUFFER = 81,
+    HEAPD_METHOD_SEAL_BUFFER = 82,
+    HEAPD_METHOD_GET_BUFFER = 83,
     HEAPD_METHOD_CREATE = 16,
     HEAPD_METHOD_EXTEND = 17,
     HEAPD_METHOD_CREATE_CLASS = 18,
@@ -794,6 +800,13 @@ struct heapd_session_list {
     size_t count;
 };
 
+/* What the daemon says of a buffer: heapd/buffer.h. */
+struct heapd_buffer_info {
+    uint64_t bytes;
+    uint64_t serial; /* of no other buffer of this daemon, now or later */
+    bool sealed;
+};
+
 /*
  * What a request answered. `value` is set for methods that answer a value (absent otherwise), one member of `as` for
  * those that answer something compound. Pointers are good until heapd_result_clear.
@@ -815,6 +828,7 @@ struct heapd_result {
         const struct heapd_memory_info *memory; /* MEMORY */
         struct heapd_stat_list stats;           /* STATS */
         struct heapd_session_list sessions;     /* LIST_SESSIONS */
+        struct heapd_buffer_info buffer;        /* CREATE_BUFFER, SEAL_BUFFER, GET_BUFFER */
 
         const struct heapd_sync_info *sync_state; /* SYNC_STATE: sync.h */
     } as;
@@ -1262,6 +1276,7 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 }
 #endif
 
+#include <heapd/buffer.h>
 #include <heapd/inspect.h>
 /* Subjects of their own. */
 #include <heapd/sync.h>

@@ -133,6 +133,13 @@ void hd_rpc_server_set_ring_source(struct hd_rpc_server *server, hd_rpc_ring_sou
     server->ring_source_context = source_context;
 }
 
+void hd_rpc_server_on_helper(struct hd_rpc_server *server, void (*on_done)(void *context), void *context)
+{
+    (void)server;
+    (void)on_done;
+    (void)context;
+}
+
 bool hd_rpc_charge(struct hd_rpc_server *server, uint64_t bytes)
 {
     if (server->counts.used_bytes + bytes > server->limit_bytes)
