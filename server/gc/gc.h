@@ -191,7 +191,7 @@ struct hd_young_list {
  * So many are young at most: a collection of them is one pause. Whoever is born
  * when there are more (collections are off, say) is old at once.
  */
-#define HD_YOUNG_MAX 16384u
+#define HD_YOUNG_MAX 8192u
 
 /* A place within an object's references, kept between slices. */
 struct hd_gc_cursor {

@@ -184,9 +184,12 @@ static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t cou
 static void promote(struct hd_gc *gc, const uint32_t *survivors, uint32_t count, unsigned oldest)
 {
     struct hd_young_list *middle = &gc->young[1];
+    bool has_room = oldest == 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = survivors[i];
-        bool has_room = oldest == 0 && (middle->length < middle->capacity || hd_gc_young_reserve(gc, 1) == 0);
+        /* Looking for room costs a pass over the list: when there was none, not for each of the others. */
+        if (has_room && middle->length == middle->capacity)
+            has_room = hd_gc_young_reserve(gc, 1) == 0;
         if (!has_room) {
             hd_gc_make_old(gc, index);
             continue;

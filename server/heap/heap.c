@@ -9,7 +9,7 @@
 /* What one settle does at most: well below a quarter of a millisecond. */
 #define SETTLE_MAX_UNITS 4096
 /* A unit's worth of unmapping. */
-#define RELEASE_BYTES_PER_UNIT 256
+#define RELEASE_BYTES_PER_UNIT 128
 /* Compaction begins by itself above this, when less than half of the arenas is live. */
 #define COMPACT_MIN_BYTES ((uint64_t)32 << 20)
 
@@ -216,13 +216,18 @@ bool hd_heap_is_due(const struct hd_heap *heap)
 
 bool hd_heap_settle(struct hd_heap *heap)
 {
+    uint64_t young = heap->gc.young[0].length + (uint64_t)heap->gc.young[1].length;
+    uint64_t births = heap->gc.counts[0];
     hd_gc_poll(&heap->gc);
+    if (heap->gc.counts[0] < births)
+        heap->settled_units += young;
     poll_compaction(heap);
     uint64_t units = settle_slice(heap);
     if (!hd_heap_has_work(heap)) {
         heap->settle_debt = 0; /* it was about what is under way */
         return false;
     }
+    heap->settled_units += units;
     return hd_heap_step(heap, units);
 }
 

@@ -55,6 +55,7 @@ struct hd_heap {
     uint64_t settle_units;
     uint64_t names_epoch;           /* raised whenever a global name is bound: who waits for one looks again */
     uint64_t settled_created_count; /* gc.created_count at the last settle */
+    uint64_t settled_units;         /* of work that settling did, ever */
     uint64_t settle_debt;           /* units that births asked for and that were not done yet */
     uint64_t compact_checked_at;    /* gc.freed_count when fragmentation was looked at last */
     uint64_t release_credit_bytes;  /* that slices had for the table and that do not make a chunk yet */

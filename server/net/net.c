@@ -10,7 +10,8 @@
 /* A slice begins small and finds its size: the cost of a work unit is the machine's and the work's affair. */
 #define SLICE_START_UNITS 4096
 #define SLICE_MIN_UNITS 64
-#define SLICE_MAX_UNITS ((uint64_t)1 << 24)
+/* Not above what is short whatever it is spent on: what is next may cost many times what the last slices did. */
+#define SLICE_MAX_UNITS ((uint64_t)1 << 14)
 
 /* A connection that is over has between one and two of these to read its last replies. */
 #define LINGER_MS 1000

@@ -251,11 +251,12 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
     struct hd_rpc_server *server = connection->server;
     size_t taken = 0;
     uint64_t units = 0;
-    const uint64_t work_before = server->heap->objects.work_units;
+    /* What requests and their share of the collector's work cost beyond that is counted where it is done. */
+    const uint64_t work_before = server->heap->objects.work_units + server->heap->settled_units;
     for (unsigned i = 0; i < HD_TURN_REQUESTS && taken < count && !connection->over; i++) {
         struct hd_frame frame;
         /* Short requests may be about long lists and keys. */
-        if (units + (server->heap->objects.work_units - work_before) >= HD_TURN_UNITS)
+        if (units + (server->heap->objects.work_units + server->heap->settled_units - work_before) >= HD_TURN_UNITS)
             break;
         const struct hd_ahead_frame *ahead = NULL;
         if (!is_held(connection))
@@ -269,7 +270,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
         if (!hd_call_run(connection, &frame, bytes + taken + HD_FRAME_HEADER_BYTES, ahead))
             break;
         taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
-        units += 8 + frame.body_bytes / 8;
+        units += HD_REQUEST_UNITS + frame.body_bytes / 8;
         settle(server);
     }
     server->ahead.count = server->ahead.next = 0;

@@ -39,9 +39,11 @@
 
 /* One turn of one connection. */
 #define HD_TURN_REQUESTS 2048u
-#define HD_TURN_UNITS 65536u
+#define HD_TURN_UNITS 16384u
+/* A small request, its decoding and its reply. */
+#define HD_REQUEST_UNITS 32u
 /* One slice of a request that continues. */
-#define HD_SLICE_UNITS 16384u
+#define HD_SLICE_UNITS 4096u
 /* Nodes of a literal that are built at once: some hundred microseconds. */
 #define HD_AT_ONCE_NODES 4096u
 /* Waiting requests that one Bind answers at once; more are answered in slices. */

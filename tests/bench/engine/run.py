@@ -46,6 +46,7 @@ class Group:
     name: str
     programs: list
     cases: list
+    peer_is_own: str = ""  # this "peer" is the first program in another state
 
 
 class Sizes:
@@ -141,6 +142,26 @@ class Bench:
             [Case(f"{what} under load, p99.9", "p99.9", at_most=300),
              Case(f"{what} under load, max", "max", at_most=1000, worst=True)])
 
+    def daemon(self):
+        """Each phase of the load; beside it, as the peer, the same daemon when it was idle: the machine's own share."""
+        phases = {"build": "building", "collect": "collecting", "free": "freeing", "compact": "compacting"}
+        argv = [self.python, str(HERE / "daemon.py"), str(self.build / "bin"), str(self.sizes.objects)]
+        cases = []
+        for phase, what in phases.items():
+            is_slice = phase != "build"
+            cases += [
+                Case(f"ping every ms over the socket while {what}, p99.9", f"{phase}: ping, p99.9", "idle",
+                     "idle: ping, p99.9", at_most=1000 if is_slice else None),
+                Case("the same, max", f"{phase}: ping, max", "idle", "idle: ping, max", worst=True),
+                Case("how late the pinging process was woken, p99.9", f"{phase}: delay, p99.9", "idle",
+                     "idle: delay, p99.9"),
+                Case("stolen by the host meanwhile", f"{phase}: stolen"),
+            ]
+        for kind in ("young", "full", "free", "compact", "other"):
+            cases += [Case(f"the daemon's slices, {kind}, elapsed, p99.9", f"daemon: slices {kind}, p99.9"),
+                      Case(f"the daemon's slices, {kind}, elapsed, max", f"daemon: slices {kind}, max", worst=True)]
+        return Group("daemon", [Program("heapd", argv)], cases, peer_is_own="idle")
+
     def lifetimes(self):
         label = "random lifetimes, free and allocate"
         count, pairs = 1_000_000, self.sizes.pairs
@@ -204,6 +225,7 @@ class Bench:
             self.slices("freeing", "freeing"),
             self.slices("dict", "requests to a growing, shrinking dict,"),
             self.slices("compacting", "compacting"),
+            self.daemon(),
             self.lifetimes(),
             self.resident("resident", 0, "16-512 bytes", True),
             self.resident("resident-40", 40, "40 bytes", False),
@@ -273,7 +295,8 @@ def judge(case, ours, ratio):
 def make_row(group, case, results):
     program, _, label = case.ours.rpartition(":")
     ours, unit = value_of(results, program or group.programs[0].name, label, case.worst)
-    theirs, _ = value_of(results, case.peer, case.theirs, case.worst)
+    peer = group.programs[0].name if case.peer == group.peer_is_own else case.peer
+    theirs, _ = value_of(results, peer, case.theirs, case.worst)
     ratio = theirs / ours if ours and theirs else None
     target, met = judge(case, ours, ratio)
     row = {"case": case.name, "ours": ours, "unit": unit, "peer": case.peer, "theirs": theirs, "ratio": ratio,

@@ -25,7 +25,8 @@
 #define SLICE_NS 200000u
 #define SLICE_MIN_UNITS 64u
 #define SLICE_START_UNITS 4096u
-#define SLICE_MAX_UNITS (UINT64_C(1) << 24)
+/* Half of the daemon's: the other half is for requests. */
+#define SLICE_MAX_UNITS (UINT64_C(1) << 13)
 #define COLLECTIONS 2
 #define BACKGROUND_COUNT 100000u
 

@@ -1,0 +1,121 @@
+/*
+ * A client that pings at a steady pace, beside whatever else loads the daemon.
+ *
+ *     bench_ping ADDRESS [--interval-us N] [--seconds N]
+ *
+ * Pings every N microseconds (1000) over the socket, for so many seconds or, without them, until standard input
+ * ends, so that a program can put it around what it measures. Prints rows of label, value and unit with tabs between:
+ *
+ *     pings                       how many
+ *     ping, median  p99  p99.9  max      from sending to the reply
+ *     delay, p99.9  max           how late this process was woken: the machine's own scheduling, the daemon's share
+ *                                 being no more than that it was busy
+ *     missed                      pings left out, since the one before had not come back in time
+ *     stolen                      CPU time that the host of a virtual machine gave to others meanwhile
+ */
+#include <heapd/heapd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/bench.h"
+
+static uint64_t now_ns(void)
+{
+    return (uint64_t)(bench_now() * 1e9);
+}
+
+static void sleep_until(uint64_t when_ns)
+{
+    struct timespec when = {.tv_sec = (time_t)(when_ns / 1000000000u), .tv_nsec = (long)(when_ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) != 0)
+        ;
+}
+
+static bool input_has_ended(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    char byte;
+    return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) <= 0;
+}
+
+/* Milliseconds, of all processors. */
+static double stolen_ms(void)
+{
+    unsigned long long fields[8] = {0};
+    FILE *file = fopen("/proc/stat", "r");
+    if (file) {
+        int read = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &fields[0], &fields[1], &fields[2],
+                          &fields[3], &fields[4], &fields[5], &fields[6], &fields[7]);
+        fields[7] = read == 8 ? fields[7] : 0;
+        fclose(file);
+    }
+    return (double)fields[7] * 1e3 / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void report(const char *what, const struct bench_histogram *histogram, bool with_median)
+{
+    static const struct {
+        const char *name;
+        double share;
+    } shares[] = {{"median", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}};
+    char label[64];
+    for (size_t i = with_median ? 0 : 2; i < 3; i++) {
+        snprintf(label, sizeof label, "%s, %s", what, shares[i].name);
+        bench_row(label, bench_histogram_share_ns(histogram, shares[i].share) / 1e3, "us");
+    }
+    snprintf(label, sizeof label, "%s, max", what);
+    bench_row(label, (double)histogram->max_ns / 1e3, "us");
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t interval_ns = 1000000, seconds = 0;
+    if (argc < 2 || argc % 2)
+        bench_die("usage: bench_ping ADDRESS [--interval-us N] [--seconds N]");
+    for (int i = 2; i < argc; i += 2) {
+        if (strcmp(argv[i], "--interval-us") == 0)
+            interval_ns = bench_count(argv[i + 1]) * 1000;
+        else if (strcmp(argv[i], "--seconds") == 0)
+            seconds = bench_count(argv[i + 1]);
+        else
+            bench_die("unknown option");
+    }
+    struct heapd_options options = HEAPD_OPTIONS_INIT;
+    struct heapd_connection *connection;
+    struct heapd_error error;
+    options.client_name = "bench_ping";
+    options.ring = HEAPD_RING_NEVER;
+    if (heapd_connect(argv[1], &options, &connection, &error) != 0)
+        bench_die(error.message);
+    static struct bench_histogram pings, delays;
+    uint64_t missed = 0;
+    double stolen = stolen_ms();
+    for (int i = 0; i < 100; i++) /* what is slow once only */
+        if (heapd_ping(connection, &error) != 0)
+            bench_die(error.message);
+    uint64_t start_ns = now_ns(), due_ns = start_ns + interval_ns;
+    while (seconds ? now_ns() - start_ns < seconds * 1000000000u : !input_has_ended()) {
+        sleep_until(due_ns);
+        uint64_t sent_ns = now_ns();
+        if (heapd_ping(connection, &error) != 0)
+            bench_die(error.message);
+        uint64_t back_ns = now_ns();
+        bench_histogram_add(&delays, sent_ns - due_ns);
+        bench_histogram_add(&pings, back_ns - sent_ns);
+        due_ns += interval_ns;
+        /* One that is overdue is not made up for: it would measure the one before again. */
+        for (; due_ns < back_ns; due_ns += interval_ns)
+            missed++;
+    }
+    bench_row("pings", (double)pings.count, "pings");
+    report("ping", &pings, true);
+    report("delay", &delays, false);
+    bench_row("missed", (double)missed, "pings");
+    bench_row("stolen", stolen_ms() - stolen, "ms");
+    heapd_close(connection);
+    return 0;
+}
