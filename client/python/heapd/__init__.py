@@ -12,15 +12,18 @@ from ._daemon import Daemon, find_daemon
 from ._heap import Collector, Heap, Pipeline, connect, register, start
 from ._heapd import Connection, Proxy, Result
 from ._proxies import Class, Container, Dict, Frozenset, List, Object, Sequence, Set, Tuple
-from .errors import (Abandoned, Aborted, AlreadyExists, Cancelled, Changed, ConnectionLost, Error, ForeignProxy, Forbidden,
-                     Forked, HeapFull, InvalidHandle, InvalidValue, LimitReached, NotRunning, PickleRefused, Refused,
+from ._sync import ActionBarrier, Barrier, Condition, Event, Lock, Queue, RLock, Semaphore
+from .managers import Manager, SyncManager
+from .errors import (AbandonedWarning, Aborted, AlreadyExists, Cancelled, Changed, ConnectionLost, Error, ForeignProxy, Forbidden,
+                     Forked, HeapFull, InvalidHandle, InvalidValue, LimitReached, NotLocked, NotRunning, PickleRefused, Refused,
                      TimedOut, TokenExpired, TooDeep, TooLarge, Unsupported)
 
 __version__ = "0.1.0"
 __all__ = [
-    "Abandoned", "Aborted", "AlreadyExists", "Cancelled", "Changed", "Class", "Collector", "Connection",
+    "ActionBarrier", "Barrier", "Condition", "Event", "Lock", "Manager", "Queue", "RLock", "Semaphore", "SyncManager",
+    "AbandonedWarning", "Aborted", "AlreadyExists", "Cancelled", "Changed", "Class", "Collector", "Connection",
     "ConnectionLost", "Container", "Daemon", "Dict", "Error", "Forbidden", "ForeignProxy", "Forked", "Frozenset",
-    "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotRunning", "Object",
+    "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotLocked", "NotRunning", "Object",
     "PickleRefused", "Pipeline", "Proxy", "Refused", "Result", "Sequence", "Set", "TimedOut", "TokenExpired",
     "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start",
 ]

@@ -14,7 +14,7 @@ import time
 import weakref
 from typing import Any, Callable, Iterable, Iterator, TypeVar
 
-from . import _heapd, _proxies
+from . import _heapd, _proxies, _sync
 from ._daemon import Daemon
 from .errors import ForeignProxy, PickleRefused
 
@@ -127,7 +127,11 @@ class Collector:
 class Heap(_heapd.Connection):
     """A connection to a daemon, and the heap's names as a mapping: ``h["config"] = {"port": 80}``."""
 
-    _types = _proxies.TYPES
+    # As multiprocessing shows its proxies.
+    _names_proxies = False
+    # Instances are not among them: a pickled value looks like one.
+    _types = {number: proxy for number, proxy in {**_proxies.TYPES, **_sync.TYPES}.items()
+              if number != _proxies.INSTANCE}
 
     def __init__(self, address: str | None = None, *, name: str | None = None, timeout: float = 5.0,
                  pickles: bool = False, batched: bool = False, daemon: Daemon | None = None) -> None:
@@ -141,7 +145,7 @@ class Heap(_heapd.Connection):
         self._daemon = daemon
         self._classes: dict[str, _heapd.Proxy] = {}
         self.gc = Collector(self)
-        self._configure(types=self._types, wrap=None, encode=type(self)._encode, batched=batched)
+        self._configure(types=self._types, wrap=type(self)._wrap, encode=type(self)._encode, batched=batched)
         with _lock:
             _heaps.add(self)
             known = _by_address.get((self.address, type(self).__name__))
@@ -178,7 +182,42 @@ class Heap(_heapd.Connection):
         """A new instance: of a registered class's instance, or with the given attributes."""
         if instance is not None:
             return self._new_instance(instance)
-        return self._instance(self._class("object", tuple(attributes)), attributes)
+        return self._instance(self._class("object", tuple(attributes)), attributes)._become(_proxies.Object)
+
+    # ---- coordination
+
+    def queue(self, maxsize: int = 0) -> Any:
+        """A new queue; maxsize <= 0: of any length."""
+        return self._create_sync(_sync.QUEUE, maxsize)
+
+    def lock(self) -> Any:
+        """A new lock."""
+        return self._create_sync(_sync.LOCK)
+
+    def rlock(self) -> Any:
+        """A new re-entrant lock."""
+        return self._create_sync(_sync.RLOCK)
+
+    def semaphore(self, value: int = 1, bounded: bool = False) -> Any:
+        """A new semaphore."""
+        if value < 0:
+            raise ValueError("semaphore initial value must be >= 0")
+        return self._create_sync(_sync.SEMAPHORE, value, bounded)
+
+    def condition(self, lock: Any = None) -> Any:
+        """A new condition, with a lock of its own or the given one."""
+        return self._create_sync(_sync.CONDITION, 0, False, lock)
+
+    def event(self) -> Any:
+        """A new event."""
+        return self._create_sync(_sync.EVENT)
+
+    def barrier(self, parties: int, action: Callable[[], Any] | None = None, timeout: float | None = None) -> Any:
+        """A new barrier. The action is called by one of the parties, in its process."""
+        arrive = self._create_sync(_sync.BARRIER, parties)
+        if action is None and timeout is None:
+            return arrive
+        return _sync.ActionBarrier(arrive, self._create_sync(_sync.BARRIER, parties), action, timeout)
 
     def _class(self, name: str, fields: Any) -> _heapd.Proxy:
         key = f"{name}({','.join(fields)})"
@@ -190,7 +229,7 @@ class Heap(_heapd.Connection):
     def _new_instance(self, value: Any) -> _heapd.Proxy:
         name, fields = _registered[type(value)]
         attributes = {field: getattr(value, field) for field in fields} if fields else dict(vars(value))
-        return self._instance(self._class(name, tuple(attributes)), attributes)
+        return self._instance(self._class(name, tuple(attributes)), attributes)._become(_proxies.Object)
 
     # ---- names
 
@@ -240,7 +279,7 @@ class Heap(_heapd.Connection):
 
     def _encode(self, value: Any) -> Any:
         """Something that can be stored in the place of a value."""
-        if isinstance(value, _heapd.Proxy):
+        if isinstance(value, _heapd.Proxy) and value._heap is not self:
             return self._adopt(value)
         if type(value) in _registered:
             return self._new_instance(value)
@@ -254,20 +293,33 @@ class Heap(_heapd.Connection):
         raise PickleRefused(f"a {type(value).__name__} is none of the heap's types; register its class, "
                             "or allow pickles on this connection")
 
-    def _adopt(self, proxy: _heapd.Proxy) -> _heapd.Proxy:
-        raise ForeignProxy("the proxy belongs to another connection")
+    def _adopt(self, value: _heapd.Proxy) -> Any:
+        """A proxy of another connection: of the same daemon, it comes over by a token."""
+        if value._heap.address != self.address:
+            raise ForeignProxy("the proxy belongs to another heap")
+        return self._redeem(value._heap._token(value))
 
     def _pickle(self, value: Any) -> _heapd.Proxy:
         references: list[_heapd.Proxy] = []
         stream = io.BytesIO()
         _Pickler(self, stream, references).dump(value)
-        return self._instance(self._class(_PICKLE_CLASS, ("data", "references")),
-                              {"data": stream.getvalue(), "references": tuple(references)})
+        attributes: dict[str, Any] = {"data": stream.getvalue(), "count": len(references)}
+        attributes.update((f"r{i}", reference) for i, reference in enumerate(references))
+        return self._instance(self._class(_PICKLE_CLASS, ("data", "count")), attributes)
 
     def _unpickle(self, data: bytes, references: Any) -> Any:
         if not self.pickles:
             raise PickleRefused("the value is a pickle, and this connection does not load pickles")
         return _Unpickler(io.BytesIO(data), references).load()
+
+    @staticmethod
+    def _wrap(proxy: _heapd.Proxy) -> Any:
+        """What a program gets for an object that has no class of proxies of its own."""
+        heap = proxy._heap
+        if proxy._type == _proxies.INSTANCE and heap._class_name(proxy) == _PICKLE_CLASS and heap.pickles:
+            count = proxy._get_attribute("count")
+            return heap._unpickle(proxy._get_attribute("data"), [proxy._get_attribute(f"r{i}") for i in range(count)])
+        return proxy._become(_proxies.Object) if proxy._type == _proxies.INSTANCE else proxy
 
     def _class_name(self, proxy: _heapd.Proxy) -> str:
         return str(proxy._inspect()["class_name"])

@@ -222,6 +222,17 @@ class Tuple(Sequence):
     __rmul__ = __mul__
 
 
+def _watched(container: Any, keys: list[Any]) -> Iterator[Any]:
+    """Goes through what was read at once; notices now and then that the container's size has changed."""
+    def steps() -> Iterator[Any]:
+        for position, key in enumerate(keys):
+            if position % _CHUNK == 0 and len(container) != len(keys):
+                raise RuntimeError("dictionary changed size during iteration")
+            yield key
+
+    return steps()
+
+
 class Dict(Container):
     """A dict in the heap."""
 
@@ -239,7 +250,7 @@ class Dict(Container):
         return dict(zip(keys, _read_items(self, keys)))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._keys())
+        return _watched(self, self._keys())
 
     def __reversed__(self) -> Iterator[Any]:
         return reversed(self._keys())

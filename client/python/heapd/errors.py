@@ -75,8 +75,12 @@ class PickleRefused(Error, TypeError):
     """The object is none of the heap's types, and this connection does not pickle."""
 
 
-class Abandoned(Error, RuntimeError):
-    """Who held the lock died."""
+class NotLocked(Error, RuntimeError):
+    """A lock was released that nobody holds, or that somebody else does."""
+
+
+class AbandonedWarning(RuntimeWarning):
+    """Who held the lock before died with it: what it guards may be half done."""
 
 
 class InvalidValue(Error, ValueError):
@@ -133,10 +137,18 @@ _CLASSES: dict[str, type[BaseException]] = {
     "HEAPD_EEXISTS": AlreadyExists,
     "HEAPD_EFORKED": Forked,
     "HEAPD_ETOKEN": TokenExpired,
-    "HEAPD_EEMPTY": queue.Empty,
-    "HEAPD_EFULL": queue.Full,
-    "HEAPD_EBROKEN": threading.BrokenBarrierError,
-    "HEAPD_EABANDONED": Abandoned,
+    "HEAPD_EQUEUE_EMPTY": queue.Empty,
+    "HEAPD_EQUEUE_FULL": queue.Full,
+    "HEAPD_EBROKEN_BARRIER": threading.BrokenBarrierError,
+    "HEAPD_ENOT_LOCKED": NotLocked,
+    "HEAPD_ENOT_OWNED": NotLocked,
+    "HEAPD_EOVER_RELEASE": ValueError,
+    "HEAPD_EVALUE": ValueError,
+    "HEAPD_EZERO_DIVISION": ZeroDivisionError,
+    "HEAPD_ERECURSION": RecursionError,
+    "HEAPD_EGONE": InvalidHandle,
+    "HEAPD_EITERATION": RuntimeError,
+    "HEAPD_EEMPTY": KeyError,
 }
 
 

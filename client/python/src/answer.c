@@ -70,7 +70,7 @@ heapd_ticket *hp_ticket(struct hp_connection *owner, bool is_write, heapd_ticket
 #define LOOK_MS 250
 
 /* A signal's handler raised: the request is stopped, and what it may have taken is given back. */
-static void abandon(struct hp_connection *owner, heapd_ticket ticket)
+static void abandon(struct hp_connection *owner, heapd_ticket ticket, const struct hp_undo *undo)
 {
     struct heapd_result result = {0};
     struct heapd_error error;
@@ -81,12 +81,21 @@ static void abandon(struct hp_connection *owner, heapd_ticket ticket)
     Py_END_ALLOW_THREADS if (code == HEAPD_PENDING) heapd_forget(owner->connection, ticket);
     if (code)
         return;
+    if (undo && result.value.as.integer & HEAPD_ACQUIRED)
+        code = heapd_begin_unlock(owner->connection, undo->handle, undo->thread, 1, NULL, &error);
+    (void)code; /* a connection that takes no request any more holds no lock either */
     if (result.value.kind == HEAPD_VALUE_REF)
         (void)heapd_release(owner->connection, result.value.as.ref);
     heapd_result_clear(&result);
 }
 
 int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key)
+{
+    return hp_wait_undo(owner, ticket, result, key, NULL);
+}
+
+int hp_wait_undo(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key,
+                 const struct hp_undo *undo)
 {
     struct heapd_error error;
     int code;
@@ -97,7 +106,7 @@ int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_resul
         if (PyErr_CheckSignals()) {
             PyObject *type, *value, *traceback;
             PyErr_Fetch(&type, &value, &traceback);
-            abandon(owner, ticket);
+            abandon(owner, ticket, undo);
             hp_leave(owner);
             PyErr_Restore(type, value, traceback);
             return -1;

@@ -1,6 +1,7 @@
 /* Connection: a session of a daemon. Heap, its Python subclass, is what programs see. */
 #include "private.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <structmember.h>
 #include <sys/socket.h>
@@ -78,6 +79,7 @@ static int connection_init(PyObject *self, PyObject *arguments, PyObject *keywor
     struct heapd_connection *connection;
     struct heapd_error error;
     options.client_name = name ? name : "python";
+    options.ring = getenv("HEAPD_RING") ? HEAPD_RING_AUTO : HEAPD_RING_ALWAYS;
     options.connect_timeout_ms = timeout <= 0 ? 1 : timeout > 4e6 ? 4000000000u : (unsigned)(timeout * 1000);
     int code;
     Py_BEGIN_ALLOW_THREADS code = heapd_connect(address, &options, &connection, &error);
@@ -467,6 +469,7 @@ static PyObject *connection_before_fork(PyObject *self, PyObject *address)
     if (!connection)
         return NULL;
     options.client_name = "python (forked)";
+    options.ring = getenv("HEAPD_RING") ? HEAPD_RING_AUTO : HEAPD_RING_ALWAYS;
     int code;
     hp_enter(owner);
     Py_BEGIN_ALLOW_THREADS code = heapd_clone(connection, text, &options, &clone, &error);
@@ -826,6 +829,7 @@ static PyMethodDef connection_methods[] = {
     {"_unbind", connection_unbind, METH_O, NULL},
     {"_names", connection_names, METH_VARARGS, NULL},
     {"_increase", connection_increase, METH_VARARGS, NULL},
+    {"_create_sync", hp_sync_create, METH_VARARGS, NULL},
     {"_redeem", connection_redeem, METH_O, NULL},
     {"_before_fork", connection_before_fork, METH_O, NULL},
     {"_after_fork", connection_after_fork, METH_O, NULL},

@@ -109,6 +109,13 @@ PyObject *hp_answer(struct hp_connection *owner, int code, heapd_ticket ticket, 
                     enum hp_form form, PyObject *key, PyObject *extra);
 /* Waits without the GIL; signals are looked at. 0, or -1 with an exception. */
 int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key);
+/* What a request that is interrupted may have taken all the same, and is to give back: a lock. */
+struct hp_undo {
+    heapd_handle handle;
+    uint64_t thread;
+};
+int hp_wait_undo(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key,
+                 const struct hp_undo *undo);
 /* Sets the exception for an error. Gives NULL. */
 PyObject *hp_raise(const struct heapd_error *error, PyObject *key);
 PyObject *hp_raise_code(int code);
@@ -116,5 +123,24 @@ PyObject *hp_raise_code(int code);
 PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *result, enum hp_form form, PyObject *key);
 /* Waits for all that was begun and raises the first failure. */
 int hp_finish(struct hp_connection *owner);
+
+/* ---- sync.c: methods of proxies, and the last of connections */
+
+PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_release(PyObject *self, PyObject *arguments);
+PyObject *hp_sync_put(PyObject *self, PyObject *arguments);
+PyObject *hp_sync_get(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_task_done(PyObject *self, PyObject *unused);
+PyObject *hp_sync_join(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_set(PyObject *self, PyObject *unused);
+PyObject *hp_sync_clear(PyObject *self, PyObject *unused);
+PyObject *hp_sync_wait_event(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_wait_barrier(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_reset(PyObject *self, PyObject *unused);
+PyObject *hp_sync_abort(PyObject *self, PyObject *unused);
+PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_notify(PyObject *self, PyObject *number);
+PyObject *hp_sync_state(PyObject *self, PyObject *unused);
+PyObject *hp_sync_create(PyObject *self, PyObject *arguments);
 
 #endif

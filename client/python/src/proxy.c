@@ -507,7 +507,43 @@ static PyObject *proxy_type(PyObject *self, void *unused)
     return PyLong_FromLong(PROXY(self)->type);
 }
 
+/* Gives the reference to a new proxy of another class; this one holds nothing any more. */
+static PyObject *proxy_become(PyObject *self, PyObject *class)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    if (!PyType_Check(class) || !PyType_IsSubtype((PyTypeObject *)class, hp_proxy_type)) {
+        PyErr_SetString(PyExc_TypeError, "a class of proxies is needed");
+        return NULL;
+    }
+    allocfunc allocate = (allocfunc)PyType_GetSlot((PyTypeObject *)class, Py_tp_alloc);
+    struct hp_proxy *other = (struct hp_proxy *)allocate((PyTypeObject *)class, 0);
+    if (!other)
+        return NULL;
+    other->owner = proxy->owner;
+    Py_INCREF((PyObject *)other->owner);
+    other->handle = proxy->handle;
+    other->type = proxy->type;
+    proxy->handle = 0;
+    return (PyObject *)other;
+}
+
 static PyMethodDef proxy_methods[] = {
+    {"_become", proxy_become, METH_O, "The same reference as a proxy of another class."},
+    {"_acquire", hp_sync_acquire, METH_O, "Wait for a lock or a unit."},
+    {"_release", hp_sync_release, METH_VARARGS, "Release a lock or units."},
+    {"_put", hp_sync_put, METH_VARARGS, "Put an item into a queue."},
+    {"_get_first", hp_sync_get, METH_O, "Take the first item of a queue."},
+    {"_task_done", hp_sync_task_done, METH_NOARGS, "One item is done."},
+    {"_join", hp_sync_join, METH_O, "Wait until every item is done."},
+    {"_event_set", hp_sync_set, METH_NOARGS, "Set an event."},
+    {"_event_clear", hp_sync_clear, METH_NOARGS, "Clear an event."},
+    {"_event_wait", hp_sync_wait_event, METH_O, "Wait for an event."},
+    {"_barrier_wait", hp_sync_wait_barrier, METH_O, "Wait at a barrier."},
+    {"_barrier_reset", hp_sync_reset, METH_NOARGS, "Reset a barrier."},
+    {"_barrier_abort", hp_sync_abort, METH_NOARGS, "Break a barrier."},
+    {"_condition_wait", hp_sync_wait_condition, METH_O, "Wait for a notification."},
+    {"_notify", hp_sync_notify, METH_O, "Wake those who wait."},
+    {"_sync_state", hp_sync_state, METH_NOARGS, "A coordination object as it is now."},
     {"_append", proxy_append, METH_O, "Add to the end."},
     {"_add", proxy_add, METH_O, "Add an element."},
     {"_discard", proxy_discard, METH_O, "Remove an element if it is there."},

@@ -51,7 +51,9 @@ class Scalars(HeapTest):
         inner = h.list([1])
         h["value"] = complex(1, 2)
         h["many"] = [1, {"a": frozenset([complex(0, 1)])}, inner]
-        self.assertIsInstance(h["value"], heapd.Object)
+        self.assertEqual(h["value"], complex(1, 2))
+        self.assertEqual(h["many"][1]["a"], {complex(0, 1)})
+        self.assertIsInstance(self.h["value"], heapd.Object)
         h.close()
 
     def test_recursion(self) -> None:
