@@ -11,6 +11,7 @@ import pickle
 import sys
 import threading
 import time
+import types
 import weakref
 from typing import Any, Callable, Iterable, Iterator, TypeVar
 
@@ -336,11 +337,19 @@ class Heap(_heapd.Connection):
         return found
 
     def _plain(self, proxy: _heapd.Proxy) -> Any:
-        return proxy._export(_make_plain)
+        return proxy._export(self._make_plain)
 
-    def _deepcopy(self, proxy: _heapd.Proxy) -> Any:
-        plain = proxy._export(_make_plain)
-        return self._create(_KINDS[proxy._type], plain)
+    def _make_plain(self, name: str, attributes: dict[str, Any]) -> Any:
+        """An instance in a plain copy. What a pickle refers to is then a copy, too."""
+        if name == _PICKLE_CLASS:
+            return self._unpickle(attributes["data"], [attributes[f"r{i}"] for i in range(attributes["count"])])
+        cls = _by_name.get(name)
+        if cls is None:
+            return types.SimpleNamespace(**attributes)
+        instance = cls.__new__(cls)
+        for key, value in attributes.items():
+            object.__setattr__(instance, key, value)
+        return instance
 
     def _reduce(self, proxy: _heapd.Proxy) -> Any:
         """Pickling makes a token, which keeps the object alive until it runs out."""
@@ -453,22 +462,8 @@ def _close_all() -> None:
         heap.close()
 
 
-_KINDS = {_proxies.LIST: "list", _proxies.TUPLE: "tuple", _proxies.DICT: "dict", _proxies.SET: "set",
-          14: "frozenset"}
-
-
 def _contents(values: Any) -> Any:
     return values._values() if isinstance(values, _proxies.Container) else values
-
-
-def _make_plain(name: str, attributes: dict[str, Any]) -> Any:
-    cls = _by_name.get(name)
-    if cls is None:
-        return attributes
-    instance = cls.__new__(cls)
-    for key, value in attributes.items():
-        object.__setattr__(instance, key, value)
-    return instance
 
 
 class _Pickler(pickle.Pickler):

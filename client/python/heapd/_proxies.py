@@ -11,9 +11,13 @@ from typing import Any, Callable, Iterable, Iterator
 
 from . import _heapd
 from ._heapd import Proxy
+from .errors import PickleRefused
 
 # The numbers of enum heapd_type.
 LIST, TUPLE, DICT, SET, CLASS, INSTANCE = 7, 8, 9, 10, 11, 12
+
+# The numbers of enum heapd_search_mode.
+_INDEX, _COUNT, _REMOVE = 1, 4, 8
 
 # How many elements an iterator fetches at a time.
 _CHUNK = 512
@@ -41,19 +45,13 @@ class Container(Proxy):
         return self._heap._plain(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self._heap._deepcopy(self)
+        return self._copy(True)
 
     def __repr__(self) -> str:
-        return f"<heapd.{type(self).__name__} {self._safe_repr()}>"
-
-    def __str__(self) -> str:
-        return self._safe_repr()
-
-    def _safe_repr(self) -> str:
         try:
             return repr(self._heap._plain(self))
         except (ConnectionError, ValueError, RuntimeError) as error:
-            return f"({error})"
+            return f"<heapd.{type(self).__name__}: {error}>"
 
     def same(self, other: Any) -> bool:
         """Is it the same object in the heap?"""
@@ -67,25 +65,26 @@ class Sequence(Container):
     __slots__ = ()
 
     def _values(self) -> list[Any]:
-        return self._read(0, len(self))
-
-    def _read(self, start: int, stop: int) -> list[Any]:
-        return _read_items(self, range(start, stop))
+        found = self._read_shallow()
+        # What others change meanwhile: a copy on the daemon stands still.
+        return list(found) if found is not None else _read_items(self._copy(False))
 
     def _get_slice(self, index: slice) -> Any:
-        start, stop, step = index.indices(len(self))
-        if step == 1:
-            return self._read(start, max(start, stop))
-        return _read_items(self, range(start, stop, step))
+        if index.start is None and index.stop is None and index.step is None:
+            return self._values()
+        return Sequence._values(self._slice(index))
 
     def __iter__(self) -> Iterator[Any]:
+        return self._steps()
+
+    def _steps(self) -> Iterator[Any]:
         position = 0
         while True:
-            chunk = self._read(position, min(position + _CHUNK, len(self)))
-            if not chunk:
-                return
+            chunk = self._get_slice(slice(position, position + _CHUNK))
             yield from chunk
             position += len(chunk)
+            if len(chunk) < _CHUNK and position >= len(self):
+                return
 
     def __reversed__(self) -> Iterator[Any]:
         for position in range(len(self) - 1, -1, -1):
@@ -94,17 +93,26 @@ class Sequence(Container):
             except IndexError:
                 return
 
-    def index(self, value: Any, start: int = 0, stop: int = 2**63 - 1) -> int:
-        return self._values().index(_plain(value), start, stop)
+    def index(self, value: Any, start: int = 0, stop: int = 2**63 - 1, /) -> int:
+        try:
+            return int(self._search(_INDEX, value, slice(start, stop)))
+        except PickleRefused:
+            raise ValueError(f"{value!r} is not in list") from None
 
-    def count(self, value: Any) -> int:
-        return self._values().count(_plain(value))
+    def count(self, value: Any, /) -> int:
+        try:
+            return int(self._search(_COUNT, value, slice(None)))
+        except PickleRefused:
+            return 0
 
 
-def _read_items(proxy: Proxy, keys: Iterable[Any]) -> list[Any]:
+def _read_items(proxy: Proxy, keys: Iterable[Any] | None = None) -> list[Any]:
+    """Many items, in one write."""
     heap = proxy._heap
     if heap._in_pipeline:
-        raise RuntimeError("a pipeline cannot wait for the length of a container; read it outside")
+        raise RuntimeError("a pipeline cannot read a container; read it outside")
+    if keys is None:
+        keys = range(len(proxy))
     values: list[Any] = []
     with heap.pipeline():
         results = [proxy[key] for key in keys]
@@ -141,35 +149,30 @@ class List(Sequence):
         self._insert(operator.index(index), value)
 
     def extend(self, values: Iterable[Any], /) -> None:
-        self._extend(_plain(values))
+        if isinstance(values, Proxy) and values._heap is self._heap:
+            self._extend_from(values)
+        else:
+            self._extend(values)
 
     def remove(self, value: Any, /) -> None:
-        del self[self.index(value)]
+        try:
+            self._search(_REMOVE, value, slice(None))
+        except PickleRefused:
+            raise ValueError("list.remove(x): x not in list") from None
 
-    def reverse(self) -> None:
-        self[:] = self._values()[::-1]
+    reverse = Proxy._reverse
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
-        self[:] = sorted(self._values(), key=key, reverse=reverse)
+        """By value on the daemon, in one step; with a key the values come here and go back."""
+        if key is None:
+            self._sort(reverse)
+        else:
+            self[:] = sorted(self._values(), key=key, reverse=reverse)
 
     def copy(self) -> Any:
-        return self._heap.list(self._values())
+        return self._copy(False)
 
     __copy__ = copy
-
-    def _set_slice(self, index: slice, values: Any) -> None:
-        items = self._values()
-        items[index] = _plain(values)
-        self._replace(items)
-
-    def _del_slice(self, index: slice) -> None:
-        items = self._values()
-        del items[index]
-        self._replace(items)
-
-    def _replace(self, items: list[Any]) -> None:
-        self._clear()
-        self._extend(items)
 
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, (list, List)):
@@ -189,8 +192,7 @@ class List(Sequence):
     __rmul__ = __mul__
 
     def __imul__(self, count: Any) -> Any:
-        items = self._values() * count
-        self._replace(items)
+        self._repeat(operator.index(count))
         return self
 
 
@@ -200,10 +202,13 @@ class Tuple(Sequence):
     __slots__ = ()
 
     def _values(self) -> Any:
-        return tuple(self._read(0, len(self)))
+        return tuple(super()._values())
 
     def _get_slice(self, index: slice) -> Any:
         return tuple(super()._get_slice(index))
+
+    def _steps(self) -> Iterator[Any]:
+        return iter(self._values())
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(self._heap._plain(self))
@@ -246,8 +251,12 @@ class Dict(Container):
         return list(self._heap._plain(self))
 
     def _values(self) -> dict[Any, Any]:
-        keys = self._keys()
-        return dict(zip(keys, _read_items(self, keys)))
+        found = self._read_shallow()
+        if found is not None:
+            return dict(found)
+        still = self._copy(False)
+        keys = still._keys()
+        return dict(zip(keys, _read_items(still, keys)))
 
     def __iter__(self) -> Iterator[Any]:
         return _watched(self, self._keys())
@@ -272,12 +281,7 @@ class Dict(Container):
         if named:
             self._update(named)
 
-    def setdefault(self, key: Any, default: Any = None, /) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            self[key] = default
-            return self[key]
+    setdefault = Proxy._set_default
 
     def popitem(self) -> tuple[Any, Any]:
         for key in reversed(self._keys()):
@@ -288,7 +292,7 @@ class Dict(Container):
         raise KeyError("popitem(): dictionary is empty")
 
     def copy(self) -> Any:
-        return self._heap.dict(self._values())
+        return self._copy(False)
 
     __copy__ = copy
 
@@ -306,9 +310,9 @@ class Dict(Container):
         self.update(other)
         return self
 
-    @classmethod
-    def fromkeys(cls, keys: Iterable[Any], value: Any = None) -> Any:
-        raise TypeError("a heap's dict is made by heap.dict(dict.fromkeys(...))")
+    def fromkeys(self, keys: Iterable[Any], value: Any = None) -> Any:
+        """A new dict of the same heap."""
+        return self._heap.dict(dict.fromkeys(keys, value))
 
 
 class Keys(collections.abc.KeysView[Any]):
@@ -403,7 +407,7 @@ class _SetOperations(Container):
         return self._values().symmetric_difference(_plain(other))
 
     def copy(self) -> Any:
-        return self._heap.set(self._values())
+        return self._copy(False)
 
     __copy__ = copy
 
@@ -434,9 +438,16 @@ class Set(_SetOperations):
     __slots__ = ()
 
     add = Proxy._add
-    discard = Proxy._discard
-    remove = Proxy._discard_known
     clear = Proxy._clear
+
+    def __contains__(self, value: Any) -> bool:
+        return Proxy.__contains__(self, frozenset(value) if isinstance(value, (set, Set)) else value)
+
+    def remove(self, value: Any, /) -> None:
+        self._discard_known(frozenset(value) if isinstance(value, (set, Set)) else value)
+
+    def discard(self, value: Any, /) -> None:
+        self._discard(frozenset(value) if isinstance(value, (set, Set)) else value)
 
     def pop(self) -> Any:
         try:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable, Iterator
 
 from . import _heapd, _proxies, _sync
 from ._daemon import Daemon
-from ._heap import _PICKLE_CLASS, Heap, _connection_for, _make_plain
+from ._heap import _PICKLE_CLASS, Heap, _connection_for
 from ._sync import ActionBarrier
 
 _COPY_MARK = "heapd.copy"
@@ -184,7 +184,7 @@ class ManagerHeap(Heap):
 def _wrap(proxy: _heapd.Proxy) -> Any:
     """What a program gets for an object that has no class of proxies of its own."""
     if proxy._type != _proxies.INSTANCE:
-        return _unmark(proxy._export(_make_plain))
+        return _unmark(proxy._heap._plain(proxy))
     name = proxy._inspect()["class_name"]
     if name == _NAMESPACE_CLASS:
         return proxy._become(NamespaceProxy)

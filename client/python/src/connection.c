@@ -196,8 +196,11 @@ static int kind_of(const char *name)
     static const struct {
         const char *name;
         int type;
-    } kinds[] = {
-        {"list", HEAPD_TYPE_LIST}, {"tuple", HEAPD_TYPE_TUPLE}, {"dict", HEAPD_TYPE_DICT}, {"set", HEAPD_TYPE_SET}};
+    } kinds[] = {{"list", HEAPD_TYPE_LIST},
+                 {"tuple", HEAPD_TYPE_TUPLE},
+                 {"dict", HEAPD_TYPE_DICT},
+                 {"set", HEAPD_TYPE_SET},
+                 {"frozenset", HEAPD_TYPE_FROZENSET}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, name) == 0)
             return kinds[i].type;

@@ -229,6 +229,8 @@ static int open_container(struct builder *builder, int type)
         return checked(heapd_literal_open_dict(builder->literal));
     case HEAPD_TYPE_SET:
         return checked(heapd_literal_open_set(builder->literal));
+    case HEAPD_TYPE_FROZENSET:
+        return checked(heapd_literal_open_frozenset(builder->literal));
     default:
         break;
     }
@@ -245,6 +247,8 @@ static int type_of_plain(PyObject *object)
         return HEAPD_TYPE_TUPLE;
     if (Py_TYPE(object) == &PySet_Type)
         return HEAPD_TYPE_SET;
+    if (Py_TYPE(object) == &PyFrozenSet_Type)
+        return HEAPD_TYPE_FROZENSET;
     return HEAPD_TYPE_UNKNOWN;
 }
 
@@ -631,6 +635,8 @@ struct reader {
     PyObject *instance;   /* borrow: callable(class name, attributes) */
     PyObject *list;       /* own: finished objects by container number */
     PyObject *result;     /* own */
+    bool shallow;         /* stops at a container that comes as a proxy */
+    bool copies;
 };
 
 static int push(struct reader *reader, const struct heapd_node *node)
@@ -653,6 +659,7 @@ static int push(struct reader *reader, const struct heapd_node *node)
         level->object = PyDict_New();
         break;
     case HEAPD_NODE_SET:
+    case HEAPD_NODE_FROZENSET:
         level->object = PySet_New(NULL);
         break;
     default:
@@ -667,7 +674,9 @@ static int push(struct reader *reader, const struct heapd_node *node)
     }
     reader->depth++;
     /* By number, so that a shared one is found; a tuple only when it is whole. */
-    PyObject *known = node->kind == HEAPD_NODE_TUPLE || node->kind == HEAPD_NODE_INSTANCE ? Py_None : level->object;
+    bool is_late =
+        node->kind == HEAPD_NODE_TUPLE || node->kind == HEAPD_NODE_INSTANCE || node->kind == HEAPD_NODE_FROZENSET;
+    PyObject *known = is_late ? Py_None : level->object;
     return PyList_Append(reader->list, known);
 }
 
@@ -695,6 +704,7 @@ static int give(struct reader *reader, PyObject *object)
         level->key = NULL;
         break;
     case HEAPD_NODE_SET:
+    case HEAPD_NODE_FROZENSET:
         failed = PySet_Add(level->object, object);
         break;
     default:
@@ -711,6 +721,16 @@ static int pop(struct reader *reader)
     PyObject *object = level->object;
     if (level->kind == HEAPD_NODE_TUPLE) {
         object = PyList_AsTuple(level->object);
+        Py_DECREF(level->object);
+        /* A copy stands for what is in it. */
+        if (object && reader->shallow && reader->copies && reader->depth == 1 && is_marked(object)) {
+            PyObject *inside = PyTuple_GetItem(object, 1);
+            Py_INCREF(inside);
+            Py_DECREF(object);
+            object = inside;
+        }
+    } else if (level->kind == HEAPD_NODE_FROZENSET) {
+        object = PyFrozenSet_New(level->object);
         Py_DECREF(level->object);
     } else if (level->kind == HEAPD_NODE_INSTANCE && reader->instance && reader->instance != Py_None) {
         object = PyObject_CallFunctionObjArgs(reader->instance, level->name, level->object, NULL);
@@ -764,6 +784,29 @@ static void reader_fini(struct reader *reader)
     Py_XDECREF(reader->result);
 }
 
+/* In a shallow read: is this a container that the program gets as a proxy? Keys and copies are values. */
+static bool is_proxy(const struct reader *reader, const struct heapd_node *node)
+{
+    if (reader->depth != 1 || node->is_key)
+        return false;
+    switch (node->kind) {
+    case HEAPD_NODE_LIST:
+    case HEAPD_NODE_DICT:
+    case HEAPD_NODE_INSTANCE:
+    case HEAPD_NODE_SHARED:
+        return true;
+    case HEAPD_NODE_TUPLE:
+    case HEAPD_NODE_SET:
+    case HEAPD_NODE_FROZENSET:
+        return !reader->copies;
+    case HEAPD_NODE_VALUE:
+    case HEAPD_NODE_END:
+        return false;
+    default:
+        return true;
+    }
+}
+
 static int read_graph(struct hp_connection *owner, struct heapd_export *export, struct reader *reader)
 {
     struct heapd_error error;
@@ -776,6 +819,12 @@ static int read_graph(struct hp_connection *owner, struct heapd_export *export, 
         code = heapd_export_next(export, &node, &error);
         if (code <= 0)
             break;
+        if (reader->shallow && is_proxy(reader, &node)) {
+            Py_CLEAR(reader->result);
+            Py_INCREF(Py_None);
+            reader->result = Py_None;
+            return 0;
+        }
         if (take_node(reader, &node))
             return -1;
     }
@@ -784,11 +833,10 @@ static int read_graph(struct hp_connection *owner, struct heapd_export *export, 
     return code;
 }
 
-PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *instance)
+static PyObject *export_with(struct hp_connection *owner, heapd_handle handle, struct reader reader)
 {
     struct heapd_export *export;
     struct heapd_error error;
-    struct reader reader = {.instance = instance};
     int code;
     struct heapd_connection *connection = hp_open(owner);
     if (!connection)
@@ -816,4 +864,14 @@ PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *
     if (!result && !PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError, "the daemon sent an empty object");
     return result;
+}
+
+PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *instance)
+{
+    return export_with(owner, handle, (struct reader){.instance = instance});
+}
+
+PyObject *hp_read_shallow(struct hp_connection *owner, heapd_handle handle)
+{
+    return export_with(owner, handle, (struct reader){.shallow = true, .copies = owner->copies});
 }

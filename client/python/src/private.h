@@ -95,6 +95,8 @@ PyObject *hp_wrap(struct hp_connection *owner, heapd_handle handle, int type);
 PyObject *hp_proxy_new(struct hp_connection *owner, heapd_handle handle, int type);
 /* All that an object reaches, as plain Python objects. */
 PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *instance);
+/* The same, of a container that holds values alone; None if it holds containers that come as proxies. */
+PyObject *hp_read_shallow(struct hp_connection *owner, heapd_handle handle);
 PyObject *hp_big_int(const struct heapd_bytes *bytes);
 
 /* ---- answer.c */
@@ -142,5 +144,18 @@ PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout);
 PyObject *hp_sync_notify(PyObject *self, PyObject *number);
 PyObject *hp_sync_state(PyObject *self, PyObject *unused);
 PyObject *hp_sync_create(PyObject *self, PyObject *arguments);
+
+/* ---- sequence.c: methods of proxies */
+
+PyObject *hp_sequence_get_slice(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_del_slice(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_extend_from(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_repeat(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_reverse(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_sort(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_search(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_copy(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments);
 
 #endif

@@ -51,11 +51,34 @@ static PyObject *get_item(PyObject *self, PyObject *key, enum hp_form form, PyOb
     return hp_answer(proxy->owner, code, ticket, &error, form, key, extra);
 }
 
+static bool is_sequence(PyObject *self)
+{
+    return PROXY(self)->type == HEAPD_TYPE_LIST || PROXY(self)->type == HEAPD_TYPE_TUPLE;
+}
+
+/* The int of what stands for an index. New. */
+static PyObject *index_for(PyObject *self, PyObject *key)
+{
+    if (PyIndex_Check(key))
+        return PyNumber_Index(key);
+    PyObject *name = PyType_GetName(Py_TYPE(key));
+    if (name)
+        PyErr_Format(PyExc_TypeError, "%s indices must be integers or slices, not %U",
+                     heapd_type_name(PROXY(self)->type), name);
+    Py_XDECREF(name);
+    return NULL;
+}
+
 static PyObject *proxy_subscript(PyObject *self, PyObject *key)
 {
     if (PySlice_Check(key))
         return PyObject_CallMethod(self, "_get_slice", "O", key);
-    return get_item(self, key, HP_VALUE, NULL);
+    if (!is_sequence(self) || PyLong_CheckExact(key))
+        return get_item(self, key, HP_VALUE, NULL);
+    PyObject *index = index_for(self, key);
+    PyObject *result = index ? get_item(self, index, HP_VALUE, NULL) : NULL;
+    Py_XDECREF(index);
+    return result;
 }
 
 /* The answer of a write, where the caller wants 0 or -1. */
@@ -110,7 +133,12 @@ static int proxy_ass_subscript(PyObject *self, PyObject *key, PyObject *value)
         Py_XDECREF(done);
         return done ? 0 : -1;
     }
-    return value ? set_item(self, key, value) : del_item(self, key);
+    if (!is_sequence(self) || PyLong_CheckExact(key))
+        return value ? set_item(self, key, value) : del_item(self, key);
+    PyObject *index = index_for(self, key);
+    int failed = !index ? -1 : value ? set_item(self, index, value) : del_item(self, index);
+    Py_XDECREF(index);
+    return failed;
 }
 
 /* What Python wants at once even inside a pipeline. */
@@ -527,7 +555,24 @@ static PyObject *proxy_become(PyObject *self, PyObject *class)
     return (PyObject *)other;
 }
 
+static PyObject *proxy_read_shallow(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return hp_read_shallow(PROXY(self)->owner, PROXY(self)->handle);
+}
+
 static PyMethodDef proxy_methods[] = {
+    {"_read_shallow", proxy_read_shallow, METH_NOARGS, "Its contents, or None if there are containers among them."},
+    {"_slice", hp_sequence_get_slice, METH_O, "A slice as a new object."},
+    {"_set_slice", hp_sequence_set_slice, METH_VARARGS, "Replace a slice."},
+    {"_del_slice", hp_sequence_del_slice, METH_O, "Delete a slice."},
+    {"_extend_from", hp_sequence_extend_from, METH_O, "Append the elements of an object of the heap."},
+    {"_repeat", hp_sequence_repeat, METH_O, "Repeat in place."},
+    {"_reverse", hp_sequence_reverse, METH_NOARGS, "Reverse in place."},
+    {"_sort", hp_sequence_sort, METH_O, "Sort by value, in place."},
+    {"_search", hp_sequence_search, METH_VARARGS, "Look for an element."},
+    {"_copy", hp_sequence_copy, METH_O, "A shallow or deep copy."},
+    {"_set_default", hp_sequence_set_default, METH_VARARGS, "The value of a key, which is set if it is not there."},
     {"_become", proxy_become, METH_O, "The same reference as a proxy of another class."},
     {"_acquire", hp_sync_acquire, METH_O, "Wait for a lock or a unit."},
     {"_release", hp_sync_release, METH_VARARGS, "Release a lock or units."},

@@ -70,7 +70,7 @@ def main() -> None:
 
     class Set(test_set.TestJointOps, unittest.TestCase):
         thetype = HeapSet
-        basetype = heapd.Set
+        basetype = set
 
     tests: dict[str, type] = {"list": List, "tuple": Tuple, "dict": Dict, "set": Set}
     for name in dict(tests):

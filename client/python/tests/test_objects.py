@@ -126,7 +126,7 @@ class Containers(HeapTest):
         l.remove("x")
         self.assertEqual(l.index(4), 3)
         self.assertEqual(l + [1], ["a", "b", 3, 4, 6, 1])
-        self.assertEqual(repr(l), "<heapd.List ['a', 'b', 3, 4, 6]>")
+        self.assertEqual(repr(l), "['a', 'b', 3, 4, 6]")
         l.clear()
         self.assertFalse(l)
         with self.assertRaises(IndexError):

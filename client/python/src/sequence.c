@@ -1,0 +1,204 @@
+/* What lists and tuples do on the daemon, in one step each: slices, searching, sorting, copying; and get-or-create. */
+#include "private.h"
+
+#define PROXY(self) ((struct hp_proxy *)(self))
+
+/* A part of a slice: None is left out, what is beyond 64 bits is cut there, as Python does. */
+static int part_of(PyObject *slice, const char *name, struct heapd_value *out)
+{
+    PyObject *part = PyObject_GetAttrString(slice, name);
+    if (!part)
+        return -1;
+    int failed = 0;
+    if (part == Py_None) {
+        *out = heapd_none();
+    } else if (!PyIndex_Check(part)) {
+        PyErr_SetString(PyExc_TypeError, "slice indices must be integers or None or have an __index__ method");
+        failed = -1;
+    } else {
+        Py_ssize_t number = PyNumber_AsSsize_t(part, NULL);
+        failed = number == -1 && PyErr_Occurred() ? -1 : 0;
+        *out = heapd_int(number);
+    }
+    Py_DECREF(part);
+    return failed;
+}
+
+static int range_of(PyObject *slice, struct heapd_range *out)
+{
+    if (part_of(slice, "start", &out->start) || part_of(slice, "stop", &out->stop) ||
+        part_of(slice, "step", &out->step))
+        return -1;
+    if (out->step.kind == HEAPD_VALUE_INT && out->step.as.integer == 0) {
+        PyErr_SetString(PyExc_ValueError, "slice step cannot be zero");
+        return -1;
+    }
+    return 0;
+}
+
+/* The slice as a new list or tuple of the heap: a bare reference, for who reads it next. */
+PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_range range;
+    struct heapd_error error;
+    heapd_handle handle;
+    heapd_ticket ticket;
+    if (!connection || range_of(slice, &range))
+        return NULL;
+    if (heapd_begin_get_slice(connection, proxy->handle, range, HEAPD_OBJECT, &handle, &ticket, &error))
+        return hp_raise(&error, NULL);
+    if (hp_wait(proxy->owner, ticket, NULL, NULL))
+        return NULL;
+    return hp_proxy_new(proxy->owner, handle, proxy->type);
+}
+
+PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    PyObject *slice, *values;
+    struct heapd_range range;
+    struct heapd_error error;
+    struct hp_value sent;
+    heapd_ticket ticket;
+    if (!PyArg_ParseTuple(arguments, "OO", &slice, &values) || range_of(slice, &range))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection || hp_encode_contents(proxy->owner, values, false, HEAPD_TYPE_LIST, &sent))
+        return NULL;
+    int code = heapd_begin_set_slice(connection, proxy->handle, range, sent.value,
+                                     hp_ticket(proxy->owner, true, &ticket), &error);
+    hp_value_done(&sent);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+}
+
+PyObject *hp_sequence_del_slice(PyObject *self, PyObject *slice)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_range range;
+    struct heapd_error error;
+    heapd_ticket ticket;
+    if (!connection || range_of(slice, &range))
+        return NULL;
+    int code = heapd_begin_del_slice(connection, proxy->handle, range, hp_ticket(proxy->owner, true, &ticket), &error);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+}
+
+typedef int begin_with_value(struct heapd_connection *, heapd_handle, struct heapd_value, heapd_ticket *,
+                             struct heapd_error *);
+
+static PyObject *with_value(PyObject *self, PyObject *value, begin_with_value *begin)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    struct hp_value sent;
+    heapd_ticket ticket;
+    if (!connection || hp_encode(proxy->owner, value, &sent))
+        return NULL;
+    int code = begin(connection, proxy->handle, sent.value, hp_ticket(proxy->owner, true, &ticket), &error);
+    hp_value_done(&sent);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+}
+
+PyObject *hp_sequence_extend_from(PyObject *self, PyObject *value)
+{
+    return with_value(self, value, heapd_begin_extend_from);
+}
+
+PyObject *hp_sequence_repeat(PyObject *self, PyObject *times)
+{
+    return with_value(self, times, heapd_begin_repeat);
+}
+
+PyObject *hp_sequence_reverse(PyObject *self, PyObject *unused)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    heapd_ticket ticket;
+    (void)unused;
+    if (!connection)
+        return NULL;
+    int code = heapd_begin_reverse(connection, proxy->handle, hp_ticket(proxy->owner, true, &ticket), &error);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+}
+
+PyObject *hp_sequence_sort(PyObject *self, PyObject *reverse)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    heapd_ticket ticket;
+    int descending = PyObject_IsTrue(reverse);
+    if (!connection || descending < 0)
+        return NULL;
+    int code = heapd_begin_sort(connection, proxy->handle, descending, hp_ticket(proxy->owner, true, &ticket), &error);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+}
+
+/* search(mode, value, slice) */
+PyObject *hp_sequence_search(PyObject *self, PyObject *arguments)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    int mode;
+    PyObject *value, *slice;
+    struct heapd_range range;
+    struct heapd_error error;
+    struct hp_value sent;
+    heapd_ticket ticket;
+    if (!PyArg_ParseTuple(arguments, "iOO", &mode, &value, &slice) || range_of(slice, &range))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection || hp_encode(proxy->owner, value, &sent))
+        return NULL;
+    int code = heapd_begin_search(connection, proxy->handle, (enum heapd_search_mode)mode, sent.value, range,
+                                  hp_ticket(proxy->owner, false, &ticket), &error);
+    hp_value_done(&sent);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, NULL, NULL);
+}
+
+/* copy(deep) */
+PyObject *hp_sequence_copy(PyObject *self, PyObject *deep)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    heapd_handle handle;
+    heapd_ticket ticket;
+    int is_deep = PyObject_IsTrue(deep);
+    if (!connection || is_deep < 0)
+        return NULL;
+    if (heapd_begin_copy(connection, proxy->handle, is_deep, &handle, &ticket, &error))
+        return hp_raise(&error, NULL);
+    if (hp_wait(proxy->owner, ticket, NULL, NULL))
+        return NULL;
+    return hp_proxy_new(proxy->owner, handle, proxy->type);
+}
+
+/* setdefault(key[, default]) */
+PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    PyObject *key, *value = Py_None;
+    struct heapd_error error;
+    struct hp_value sent_key, sent;
+    heapd_ticket ticket;
+    if (!PyArg_ParseTuple(arguments, "O|O:setdefault", &key, &value))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection || hp_encode(proxy->owner, key, &sent_key))
+        return NULL;
+    if (hp_encode(proxy->owner, value, &sent)) {
+        hp_value_done(&sent_key);
+        return NULL;
+    }
+    int code = heapd_begin_update(connection, heapd_place_item(proxy->handle, sent_key.value),
+                                  HEAPD_UPDATE_GET_OR_CREATE, 0, sent.value, heapd_value_make(HEAPD_VALUE_ABSENT),
+                                  HEAPD_ANY, NULL, hp_ticket(proxy->owner, false, &ticket), &error);
+    hp_value_done(&sent_key);
+    hp_value_done(&sent);
+    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, key, NULL);
+}
