@@ -336,7 +336,7 @@ static double modulo(double x, double y)
 static int raise_float(double x, double y, double *out)
 {
     bool odd = fmod(fabs(y), 2) == 1;
-    if (x == 0 && y < 0)
+    if (x == 0 && y < 0 && isfinite(y))
         return HD_EZERO_DIVISION;
     if (x < 0 && isfinite(x) && isfinite(y) && y != floor(y))
         return HD_EVALUE;

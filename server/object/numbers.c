@@ -135,6 +135,12 @@ bool hd_int_to_int64(const struct hd_objects *objects, hd_value value, int64_t *
     return true;
 }
 
+bool hd_is_big_int(const struct hd_objects *objects, hd_value value)
+{
+    int64_t unused;
+    return hd_is_type(objects, value, HD_TYPE_INT) && !hd_int_to_int64(objects, value, &unused);
+}
+
 size_t hd_int_size(const struct hd_objects *objects, hd_value value)
 {
     struct hd_int_view view;

@@ -149,6 +149,8 @@ int hd_int_new(struct hd_objects *objects, int64_t integer, hd_value *out) HD_MU
 int hd_int_from_bytes(struct hd_objects *objects, const uint8_t *bytes, size_t size, hd_value *out) HD_MUST_USE;
 /* True if the value is an int (not a bool) of 64 bits. */
 bool hd_int_to_int64(const struct hd_objects *objects, hd_value value, int64_t *out);
+/* An int that 64 bits do not hold? */
+bool hd_is_big_int(const struct hd_objects *objects, hd_value value);
 /* The length in bytes of the shortest two's complement form of an int; written by hd_int_write. */
 size_t hd_int_size(const struct hd_objects *objects, hd_value value);
 void hd_int_write(const struct hd_objects *objects, hd_value value, uint8_t *out);

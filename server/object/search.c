@@ -276,12 +276,12 @@ static int begin_parts(struct hd_objects *objects, hd_value object, hd_value wha
     if (error)
         return error;
     /* "abc".find("", 4) is -1: a start behind the end is no place. */
-    int64_t start = indices.start, given;
-    if (range->start != HD_ABSENT && range->start != HD_NONE && hd_int_to_int64(objects, range->start, &given) &&
-        given > (int64_t)length)
-        start = (int64_t)length + 1;
-    if (range->start != HD_ABSENT && hd_is_type(objects, range->start, HD_TYPE_INT) &&
-        !hd_int_to_int64(objects, range->start, &given) && indices.start == (int64_t)length)
+    bool left_out;
+    int64_t start = indices.start, given = 0;
+    error = hd_range_bound(objects, range->start, &left_out, &given);
+    if (error)
+        return error;
+    if (!left_out && given > (int64_t)length)
         start = (int64_t)length + 1;
     if (kind == HD_IS_BYTES) {
         out->position = (uint32_t)start;

@@ -3,8 +3,7 @@
 
 #include "object/payload.h"
 
-/* An int, clipped to int64_t; true: it was left out. */
-static int bound_of(const struct hd_objects *objects, hd_value value, bool *left_out, int64_t *out)
+int hd_range_bound(const struct hd_objects *objects, hd_value value, bool *left_out, int64_t *out)
 {
     *left_out = value == HD_ABSENT || value == HD_NONE;
     if (*left_out)
@@ -35,13 +34,13 @@ int hd_range_resolve(const struct hd_objects *objects, const struct hd_range *ra
 {
     bool no_start, no_stop, no_step;
     int64_t start = 0, stop = 0, step = 1;
-    int error = bound_of(objects, range->step, &no_step, &step);
+    int error = hd_range_bound(objects, range->step, &no_step, &step);
     if (!error && step == 0)
         return HD_EVALUE;
     if (!error)
-        error = bound_of(objects, range->start, &no_start, &start);
+        error = hd_range_bound(objects, range->start, &no_start, &start);
     if (!error)
-        error = bound_of(objects, range->stop, &no_stop, &stop);
+        error = hd_range_bound(objects, range->stop, &no_stop, &stop);
     if (error)
         return error;
     /* No sequence is that long, and its negative fits. */

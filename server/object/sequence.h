@@ -33,6 +33,8 @@ struct hd_indices {
 int hd_range_resolve(const struct hd_objects *objects, const struct hd_range *range, uint32_t length,
                      struct hd_indices *out) HD_MUST_USE;
 
+/* One part of it, clipped to 64 bits. HD_ETYPE. */
+int hd_range_bound(const struct hd_objects *objects, hd_value value, bool *left_out, int64_t *out) HD_MUST_USE;
 /* How often: an int or bool, 0 if negative. HD_ETYPE, HD_EOVERFLOW. */
 int hd_times_of(const struct hd_objects *objects, hd_value times, uint64_t *out) HD_MUST_USE;
 

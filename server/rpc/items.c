@@ -1,7 +1,8 @@
 /* Items, elements and attributes of objects. */
 #include <heapd/v1/object.pb-c.h>
 
-#include "rpc/private.h"
+#include "object/sequence.h"
+#include "rpc/work.h"
 
 int hd_run_length(struct hd_call *call, const void *message)
 {
@@ -61,6 +62,30 @@ int hd_run_set_item(struct hd_call *call, const void *message)
     return error;
 }
 
+/* ---- elements of long lists ------------------------------------------------ */
+
+/* Is it an index of a list, where taking an element out moves so many that it is done in slices? */
+static bool is_long_removal(const struct hd_call *call, hd_value object, const struct hd_key *key, int64_t *index)
+{
+    return hd_kind_of(call->objects, object) == HD_IS_LIST && hd_int_to_int64(call->objects, key->value, index) &&
+           hd_list_moves_much(call->objects, object, *index, false);
+}
+
+static int remove_long(struct hd_call *call, hd_value list, int64_t index, enum hd_answer answer)
+{
+    struct hd_splice splice;
+    int error = hd_pop_begin(call->objects, list, index, &splice);
+    return error ? error : hd_call_work(call, &splice.work, answer, list);
+}
+
+static int insert_long(struct hd_call *call, hd_value list, int64_t index, hd_value value)
+{
+    struct hd_splice splice;
+    int error = hd_insert_begin(call->objects, list, index, value, &splice);
+    hd_gc_release(&call->heap->gc, value);
+    return error ? error : hd_call_work(call, &splice.work, HD_ANSWER_NOTHING, list);
+}
+
 int hd_run_del_item(struct hd_call *call, const void *message)
 {
     const Heapd__V1__DelItemRequest *request = message;
@@ -71,6 +96,14 @@ int hd_run_del_item(struct hd_call *call, const void *message)
         error = hd_call_key(call, request->key, &key);
     if (error)
         return error;
+    int64_t index;
+    if (is_long_removal(call, object, &key.key, &index)) {
+        error = remove_long(call, object, index, HD_ANSWER_NOTHING);
+        if (error < 0)
+            (void)hd_fail_on(call, error, object, &key.key);
+        hd_call_key_done(call, &key);
+        return error;
+    }
     error = hd_pop_item(call->objects, object, &key.key, NULL);
     if (error)
         (void)hd_fail_on(call, error, object, &key.key);
@@ -106,6 +139,8 @@ int hd_run_insert(struct hd_call *call, const void *message)
         error = hd_call_value(call, request->value, "value", &value);
     if (error)
         return error;
+    if (hd_list_moves_much(call->objects, list, request->index, true))
+        return insert_long(call, list, request->index, value);
     error = hd_list_insert(call->objects, list, request->index, value);
     if (error)
         hd_gc_release(&call->heap->gc, value);
@@ -185,7 +220,18 @@ int hd_run_pop(struct hd_call *call, const void *message)
         error = hd_call_key(call, request->key, &key);
     if (error)
         return error;
+    int64_t index;
+    if (with_key && is_long_removal(call, object, &key.key, &index)) {
+        error = remove_long(call, object, index, HD_ANSWER_VALUE);
+        if (error < 0)
+            (void)hd_fail_on(call, error, object, &key.key);
+        hd_call_key_done(call, &key);
+        return error;
+    }
     error = pop(call, object, with_key ? &key.key : NULL, &value);
+    /* pop(2 ** 63) is no index at all to Python, as a[2 ** 63] is one out of range. */
+    if (error == HD_EINDEX && with_key && hd_is_big_int(call->objects, key.key.value))
+        error = HD_EOVERFLOW;
     if (error)
         (void)hd_fail_on(call, error, object, with_key ? &key.key : NULL);
     hd_call_key_done(call, &key);
