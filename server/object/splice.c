@@ -14,7 +14,9 @@
 #include "object/sequence.h"
 
 /* Words that are moved at once: some ten microseconds. */
-#define AT_ONCE_WORDS (UINT32_C(1) << 15)
+#define AT_ONCE_WORDS (UINT32_C(1) << 16)
+/* And for one element, where another payload would cost far more than the move: a few hundred. */
+#define ELEMENT_AT_ONCE_WORDS (UINT32_C(1) << 18)
 
 enum { LIST = 0, SOURCE = 1, GATHERED = 2 };
 enum phase { GATHER, PLAN, REMOVED, BUILD, COMMIT };
@@ -580,12 +582,12 @@ bool hd_list_moves_much(const struct hd_objects *objects, hd_value list, int64_t
 {
     const struct hd_list *l = list_of(objects, list);
     int64_t length = l->length;
-    if (length <= AT_ONCE_WORDS)
+    if (length <= ELEMENT_AT_ONCE_WORDS)
         return false;
     index = index < 0 ? index + length : index;
     index = index < 0 ? 0 : index > length ? length : index;
     int64_t front = insert && l->head == 0 ? length : index;
-    return (front < length - index ? front : length - index) > AT_ONCE_WORDS;
+    return (front < length - index ? front : length - index) > ELEMENT_AT_ONCE_WORDS;
 }
 
 int hd_insert_begin(struct hd_objects *objects, hd_value list, int64_t index, hd_value value, struct hd_splice *out)
