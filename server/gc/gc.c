@@ -168,6 +168,29 @@ int hd_gc_resize(struct hd_gc *gc, uint32_t index, size_t payload_bytes)
     return 0;
 }
 
+/* Its references are others now. */
+static void follow_again(struct hd_gc *gc, uint32_t index)
+{
+    if (!gc->marking)
+        return;
+    if (gc->mark_cursor.index == index)
+        gc->mark_cursor.index = 0;
+    hd_table_bit_clear(gc->table->done, index);
+    if (hd_table_bit(gc->table->mark, index) && index >> 6 <= gc->mark_word)
+        gc->pass_again = true;
+}
+
+void hd_gc_exchange(struct hd_gc *gc, uint32_t left, uint32_t right)
+{
+    void *payload = hd_table_payload(gc->table, left);
+    hd_gc_touch(gc, left);
+    hd_gc_touch(gc, right);
+    hd_table_set_payload(gc->table, left, hd_table_payload(gc->table, right));
+    hd_table_set_payload(gc->table, right, payload);
+    follow_again(gc, left);
+    follow_again(gc, right);
+}
+
 /* The object's last step: all references are given up. */
 static void dispose(struct hd_gc *gc, uint32_t index)
 {

@@ -394,6 +394,12 @@ static inline hd_value hd_gc_take(struct hd_gc *gc, uint32_t owner, hd_value *wo
     return old;
 }
 
+/*
+ * Two objects of one type change places: each gets the other's payload. What was
+ * followed of either is followed again, since references moved (R4). O(1).
+ */
+void hd_gc_exchange(struct hd_gc *gc, uint32_t left, uint32_t right);
+
 /* Takes dead objects apart, about `units` references' worth. True if some are left. */
 bool hd_gc_reap(struct hd_gc *gc, uint64_t units);
 

@@ -211,6 +211,8 @@ int hd_set_discard(struct hd_objects *objects, hd_value set, struct hd_key *key,
         hd_value key_value, unused;
         hd_hash_table_take(objects, set, 1, key, entry, &key_value, &unused);
         hd_gc_release(objects->gc, key_value);
+        if (hd_gc_type(objects->gc, set) == HD_TYPE_FROZENSET)
+            hd_frozenset_take_off(hd_gc_payload(objects->gc, set), key);
     }
     *was_there = entry != HD_ENTRY_NONE;
     return 0;
@@ -222,6 +224,49 @@ int hd_dict_contains(struct hd_objects *objects, hd_value dict, struct hd_key *k
     int error = hd_hash_table_find(objects, table_of(objects, dict), stride_of(objects, dict), key, &entry);
     if (!error)
         *out = entry != HD_ENTRY_NONE;
+    return error;
+}
+
+void hd_table_exchange(struct hd_objects *objects, hd_value left, hd_value right)
+{
+    bool is_table = hd_gc_type(objects->gc, left) != HD_TYPE_LIST;
+    uint32_t version = is_table ? table_of(objects, left)->version : 0;
+    uint32_t other = is_table ? table_of(objects, right)->version : 0;
+    hd_gc_exchange(objects->gc, hd_value_index(left), hd_value_index(right));
+    if (!is_table)
+        return;
+    table_of(objects, left)->version = version + 1;
+    table_of(objects, right)->version = other + 1;
+}
+
+int hd_dict_last(struct hd_objects *objects, hd_value dict, hd_value *key, hd_value *value)
+{
+    const struct hd_hash_table *table = table_of(objects, dict);
+    unsigned stride = stride_of(objects, dict);
+    uint32_t entry = hd_hash_table_last(table, stride);
+    if (entry == HD_ENTRY_NONE)
+        return HD_EKEY;
+    *key = table->entries[(size_t)entry * stride];
+    *value = stride == 2 ? table->entries[(size_t)entry * stride + 1] : HD_ABSENT;
+    return 0;
+}
+
+int hd_dict_set_default(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value value, hd_value *out)
+{
+    struct hd_hash_table *table = table_of(objects, dict);
+    uint32_t entry;
+    int error = hd_hash_table_find(objects, table, 2, key, &entry);
+    if (error)
+        return error;
+    if (entry != HD_ENTRY_NONE) {
+        *out = hd_gc_retain(objects->gc, table->entries[(size_t)entry * 2 + 1]);
+        return 0;
+    }
+    error = add(objects, dict, 2, key, hd_gc_retain(objects->gc, value));
+    if (error)
+        hd_gc_release(objects->gc, value);
+    else
+        *out = hd_gc_retain(objects->gc, value);
     return error;
 }
 

@@ -92,6 +92,15 @@ uint32_t hd_hash_table_candidate(const struct hd_hash_table *table, unsigned str
     }
 }
 
+uint32_t hd_hash_table_locate(const struct hd_hash_table *table, unsigned stride, uint32_t hash, hd_value key)
+{
+    struct hd_candidates candidates = {.hash = hash};
+    uint32_t entry = hd_hash_table_candidate(table, stride, &candidates);
+    while (entry != HD_ENTRY_NONE && table->entries[(size_t)entry * stride] != key)
+        entry = hd_hash_table_candidate(table, stride, &candidates);
+    return entry;
+}
+
 /* The slot of an entry, or NULL. */
 static uint64_t *slot_of(const struct hd_hash_table *table, bool old, uint32_t hash, uint32_t entry)
 {

@@ -59,6 +59,17 @@ uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, 
     return HD_ENTRY_NONE;
 }
 
+uint32_t hd_hash_table_previous(const struct hd_hash_table *table, unsigned stride, uint32_t position)
+{
+    while (position > 0) {
+        hd_value key = table->entries[(size_t)(position - 1) * stride];
+        if (!hd_is_hole(key))
+            return position - 1;
+        position -= hd_hole_backward(key);
+    }
+    return HD_ENTRY_NONE;
+}
+
 uint32_t hd_hash_table_last(const struct hd_hash_table *table, unsigned stride)
 {
     if (table->count == 0)
@@ -269,6 +280,7 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
         hd_slots_put(table, key->hash, table->end);
     table->end++;
     table->count++;
+    table->version++;
     return 0;
 }
 
@@ -284,6 +296,7 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
     if (stride == 2)
         *value_out = hd_gc_take(objects->gc, index, &words[1]);
     table->count--;
+    table->version++;
     if (table->count == 0) {
         hd_hash_table_dispose(objects, table);
         return;

@@ -57,6 +57,10 @@ struct hd_candidates {
 uint32_t hd_hash_table_candidate(const struct hd_hash_table *table, unsigned stride, struct hd_candidates *candidates);
 /* The first entry from a position on, or HD_ENTRY_NONE. */
 uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, uint32_t position);
+/* The last entry before a position, or HD_ENTRY_NONE. */
+uint32_t hd_hash_table_previous(const struct hd_hash_table *table, unsigned stride, uint32_t position);
+/* The entry whose key is this very word and has this hash; it is there. */
+uint32_t hd_hash_table_locate(const struct hd_hash_table *table, unsigned stride, uint32_t hash, hd_value key);
 /* The entry that was added last of those that are there, or HD_ENTRY_NONE. */
 uint32_t hd_hash_table_last(const struct hd_hash_table *table, unsigned stride);
 /* Moves those of its blocks that are leaving their arenas. HD_ENOMEM. */

@@ -139,6 +139,12 @@ void hd_frozenset_sum_up(struct hd_frozenset *set, const struct hd_key *key)
     set->weight += key->weight;
 }
 
+void hd_frozenset_take_off(struct hd_frozenset *set, const struct hd_key *key)
+{
+    set->mix -= mixed(key->hash);
+    set->weight -= set->weight < key->weight ? set->weight : key->weight;
+}
+
 static uint64_t hash_frozen(const struct hd_objects *objects, uint64_t mix, uint64_t count)
 {
     uint64_t pair[2] = {mix, count};

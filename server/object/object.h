@@ -274,6 +274,11 @@ int hd_set_add(struct hd_objects *objects, hd_value set, struct hd_key *key, boo
 int hd_set_discard(struct hd_objects *objects, hd_value set, struct hd_key *key, bool *was_there) HD_MUST_USE;
 /* For dict and set. */
 int hd_dict_contains(struct hd_objects *objects, hd_value dict, struct hd_key *key, bool *out) HD_MUST_USE;
+/* The entry that was put in last, borrowed. HD_EKEY when empty. value is HD_ABSENT for sets. */
+int hd_dict_last(struct hd_objects *objects, hd_value dict, hd_value *key, hd_value *value) HD_MUST_USE;
+/* What the key has, or puts the value there (borrow). */
+int hd_dict_set_default(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value value,
+                        hd_value *out) HD_MUST_USE;
 /* Takes out the entry that was put in last. HD_EKEY when empty. value may be NULL. */
 int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, hd_value *value) HD_MUST_USE;
 

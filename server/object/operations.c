@@ -178,15 +178,7 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
  */
 static int clear_by_exchange(struct hd_objects *objects, hd_value object, hd_value empty)
 {
-    struct hd_table *table = objects->gc->table;
-    uint32_t index = hd_value_index(object), other = hd_value_index(empty);
-    void *payload = hd_table_payload(table, index);
-    hd_gc_touch(objects->gc, index);
-    /* A marker that stands in the middle of it would go on in the empty one: it begins again, to find nothing. */
-    if (objects->gc->mark_cursor.index == index)
-        objects->gc->mark_cursor.index = 0;
-    hd_table_set_payload(table, index, hd_table_payload(table, other));
-    hd_table_set_payload(table, other, payload);
+    hd_table_exchange(objects, object, empty);
     hd_gc_release(objects->gc, empty);
     return 0;
 }

@@ -67,7 +67,10 @@ struct hd_closing; /* hash_internal.h */
  */
 struct hd_hash_table {
     uint32_t count;
-    uint32_t gc_link;
+    union {
+        uint32_t gc_link;
+        uint32_t version; /* while it lives: raised when an entry comes or goes */
+    };
     uint32_t end;
     uint32_t capacity;
     hd_value *entries;          /* own: a block of the object allocator */
@@ -208,10 +211,15 @@ bool hd_key_bytes_equal(struct hd_objects *objects, enum hd_kind_of_value kind, 
                         hd_value other);
 /* An element was put into it. */
 void hd_frozenset_sum_up(struct hd_frozenset *set, const struct hd_key *key);
+/* One was taken out again, before anybody else could reach it. */
+void hd_frozenset_take_off(struct hd_frozenset *set, const struct hd_key *key);
 /* The same of all elements of a set or frozenset. Errors of hd_key_hash. */
 int hd_set_mix(struct hd_objects *objects, hd_value set, uint64_t *mix, uint64_t *weight) HD_MUST_USE;
 /* A float, int or bool as the nearest double. HD_EOVERFLOW: an int too large to be one. */
 int hd_number_to_double(const struct hd_objects *objects, hd_value value, double *out) HD_MUST_USE;
+
+/* Two objects of one type exchange what they have; cursors of a table notice. */
+void hd_table_exchange(struct hd_objects *objects, hd_value left, hd_value right);
 
 uint64_t hd_siphash13(const uint64_t key[2], const void *bytes, size_t size);
 
