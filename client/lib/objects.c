@@ -90,6 +90,11 @@ int heapd_new_set(struct heapd_connection *connection, heapd_handle *out, struct
     return new_empty(connection, heapd_literal_open_set, out, error);
 }
 
+int heapd_new_frozenset(struct heapd_connection *connection, heapd_handle *out, struct heapd_error *error)
+{
+    return new_empty(connection, heapd_literal_open_frozenset, out, error);
+}
+
 /* Extend */
 
 int heapd_begin_extend(struct heapd_connection *connection, heapd_handle object, const struct heapd_literal *literal,

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/lib/chunk.h"
 #include "client/lib/memory.h"
 #include "client/lib/request.h"
 #include "client/lib/wire.h"
 #include "heapd/v1/admin.pb-c.h"
 #include "heapd/v1/buffer.pb-c.h"
+#include "heapd/v1/containers.pb-c.h"
 #include "heapd/v1/gc.pb-c.h"
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/object.pb-c.h"
@@ -345,6 +347,8 @@ static const struct reply_form counts_form = {&heapd__v1__counts__descriptor, de
 static const struct reply_form gc_stats_form = {&heapd__v1__gc_stats_reply__descriptor, decode_gc_stats};
 static const struct reply_form stats_form = {&heapd__v1__stats_reply__descriptor, decode_stats};
 static const struct reply_form sessions_form = {&heapd__v1__list_sessions_reply__descriptor, decode_sessions};
+static const struct reply_form pair_form = {&heapd__v1__dict_pop_item_reply__descriptor, hd_pair_decode};
+static const struct reply_form chunk_form = {&heapd__v1__cursor_chunk__descriptor, hd_chunk_decode};
 static const struct reply_form memory_form = {&heapd__v1__memory_reply__descriptor, hd_memory_decode};
 
 static const struct reply_form buffer_form = {&heapd__v1__buffer_reply__descriptor, decode_buffer};
@@ -384,6 +388,27 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_HASH:
     case HEAPD_METHOD_UPDATE:
         return &value_form;
+    case HEAPD_METHOD_SET_COMBINE:
+    case HEAPD_METHOD_SET_COMPARE:
+    case HEAPD_METHOD_DICT_GET:
+    case HEAPD_METHOD_DICT_SET_DEFAULT:
+    case HEAPD_METHOD_DICT_POP:
+    case HEAPD_METHOD_DICT_MERGE:
+    case HEAPD_METHOD_DICT_FROM_KEYS:
+    case HEAPD_METHOD_GATHER:
+    case HEAPD_METHOD_OPEN_CURSOR:
+    case HEAPD_METHOD_MAKE_WEAK:
+    case HEAPD_METHOD_MAKE_SOFT:
+    case HEAPD_METHOD_GET_REFERENT:
+    case HEAPD_METHOD_HAS_ATTR:
+    case HEAPD_METHOD_IS_INSTANCE:
+    case HEAPD_METHOD_IS_SUBCLASS:
+    case HEAPD_METHOD_GET_CLASS:
+        return &value_form;
+    case HEAPD_METHOD_DICT_POP_ITEM:
+        return &pair_form;
+    case HEAPD_METHOD_READ_CURSOR:
+        return &chunk_form;
     case HEAPD_METHOD_READ:
         return &read_form;
     case HEAPD_METHOD_INSPECT:

@@ -94,6 +94,16 @@ static void keep_failure(struct heapd_connection *connection, const struct hd_re
     }
 }
 
+/* A cursor fills as many slots as it has objects to show; else all that were offered are. */
+static size_t captures_filled(const struct hd_request *request)
+{
+    if (request->method == HEAPD_METHOD_READ_CURSOR)
+        return request->result.as.chunk.ref_count;
+    if (request->method == HEAPD_METHOD_DICT_POP_ITEM)
+        return request->result.as.pair.value.kind == HEAPD_VALUE_REF;
+    return request->capture_count;
+}
+
 /* The request is answered, code and result are set: free what it had and pass it on. */
 static void complete(struct heapd_connection *connection, struct hd_request *request)
 {
@@ -102,10 +112,12 @@ static void complete(struct heapd_connection *connection, struct hd_request *req
     if (request->method == HD_METHOD_OPEN_RING)
         connection->ring_asked = false;
     bool filled = request->code == 0 && request->result.value.kind == HEAPD_VALUE_REF;
+    if (request->code == 0 && request->method == HEAPD_METHOD_DICT_POP_ITEM)
+        filled = request->result.as.pair.key.kind == HEAPD_VALUE_REF;
     if (request->into)
         hd_slots_answered(slots, request->into, filled);
     for (uint32_t i = 0; i < request->capture_count; i++)
-        hd_slots_answered(slots, request->captures_into + i, request->code == 0);
+        hd_slots_answered(slots, request->captures_into + i, request->code == 0 && i < captures_filled(request));
     if (request->early_release)
         hd_slots_early_answered(slots, request->early_release, request->code == 0);
     if (request->callback) {

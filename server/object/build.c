@@ -13,6 +13,9 @@
 #include "object/object.h"
 #include "object/payload.h"
 
+/* Whose instances one literal makes: as many as can be looked through for each instance. */
+#define CLASSES_MAX 256
+
 /* Makes room for one more of `bytes` each. */
 static int grow(struct hd_builder *builder, void **array, size_t *capacity, size_t bytes)
 {
@@ -46,6 +49,11 @@ void hd_builder_fini(struct hd_builder *builder)
         hd_gc_release(gc, builder->done[i]);
     for (size_t i = 0; i < builder->handle_count; i++)
         hd_gc_release(gc, builder->handles[i]);
+    for (size_t i = 0; i < builder->class_count; i++) {
+        hd_class_builder_ends(builder->objects, builder->classes[i], builder->succeeded);
+        hd_gc_release(gc, builder->classes[i]);
+    }
+    hd_allocator_free(allocator, builder->classes, builder->class_capacity * sizeof *builder->classes);
     hd_allocator_free(allocator, builder->handles, builder->handle_count * sizeof *builder->handles);
     hd_allocator_free(allocator, builder->frames, builder->frame_capacity * sizeof *builder->frames);
     hd_allocator_free(allocator, builder->numbered, builder->numbered_capacity * sizeof *builder->numbered);
@@ -71,10 +79,34 @@ static int append_done(struct hd_builder *builder, hd_value value)
     return 0;
 }
 
+/* Classes are few, and the one that came last comes again. */
+static int note_class(struct hd_builder *builder, hd_value class_value)
+{
+    for (size_t i = builder->class_count; i-- > 0;)
+        if (builder->classes[i] == class_value)
+            return 0;
+    if (builder->class_count == CLASSES_MAX) {
+        builder->many_classes = true;
+        return 0;
+    }
+    if (builder->class_count == builder->class_capacity) {
+        int error = grow(builder, (void **)&builder->classes, &builder->class_capacity, sizeof *builder->classes);
+        if (error)
+            return error;
+    }
+    builder->classes[builder->class_count++] = hd_gc_retain(builder->objects->gc, class_value);
+    hd_class_builder_begins(builder->objects, class_value);
+    return 0;
+}
+
 /* The class of an instance that is being built. */
 static int begin_instance(struct hd_builder *builder, struct frame *frame, hd_value class_value)
 {
-    int error = hd_instance_new(builder->objects, class_value, &frame->container);
+    if (!hd_is_type(builder->objects, class_value, HD_TYPE_CLASS))
+        return HD_ETYPE;
+    int error = note_class(builder, class_value);
+    if (!error)
+        error = hd_instance_new(builder->objects, class_value, &frame->container);
     if (!error)
         hd_gc_release(builder->objects->gc, class_value);
     return error;
@@ -109,8 +141,12 @@ static int put(struct hd_builder *builder, struct frame *frame, hd_value value)
             frame->has_key = true;
             return 0;
         }
-        error = frame->kind == HD_KIND_DICT ? hd_dict_set(objects, frame->container, &frame->key, value)
-                                            : hd_attribute_set(objects, frame->container, &frame->key, value);
+        if (frame->kind == HD_KIND_DICT)
+            error = hd_dict_set(objects, frame->container, &frame->key, value);
+        else if (builder->many_classes)
+            error = hd_attribute_set(objects, frame->container, &frame->key, value);
+        else
+            error = hd_attribute_set_in_literal(objects, frame->container, &frame->key, value);
         if (!error)
             release_key(builder, frame);
         return error;

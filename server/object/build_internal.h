@@ -33,6 +33,11 @@ struct hd_builder {
     hd_value *done; /* own: complete top-level values */
     size_t done_count;
     size_t done_capacity;
+    hd_value *classes; /* own: whose instances it makes, each once */
+    size_t class_count;
+    size_t class_capacity;
+    bool many_classes; /* more than are kept: what is set from now on stays in layouts, whatever comes */
+    bool succeeded;
     bool keys_in_done; /* top-level nodes alternate between key and value */
     hd_value into;     /* HD_ABSENT: a value is made; own, if it goes on in slices */
     /* Of a builder that goes on in slices: the values of all handles, in their order, and its being a root. */

@@ -80,6 +80,7 @@ int hd_builder_finish(struct hd_builder *builder, hd_value *out)
     if (error)
         return error;
     hand_out_captures(builder);
+    builder->succeeded = true;
     *out = value;
     return 0;
 }
@@ -144,6 +145,11 @@ static bool value_at(const struct hd_builder *builder, size_t position, hd_value
         return true;
     }
     position -= builder->done_count;
+    if (position < builder->class_count) {
+        *out = builder->classes[position];
+        return true;
+    }
+    position -= builder->class_count;
     if (position / 2 >= builder->depth)
         return false;
     const struct frame *frame = &builder->frames[position / 2];

@@ -174,7 +174,7 @@ int hd_class_new(struct hd_objects *objects, hd_value name, hd_value superclass,
     return error;
 }
 
-int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, struct hd_key *name)
+static int add_to_layout(struct hd_objects *objects, hd_value class_value, struct hd_key *name)
 {
     struct hd_class *class = class_of(objects, class_value);
     bool there;
@@ -190,9 +190,65 @@ int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, str
     return error;
 }
 
+static void confirm(struct hd_class *class, uint32_t count)
+{
+    if (class->confirmed_count < count)
+        class->confirmed_count = count;
+}
+
+/* Names that nobody confirmed go, the last first; unless a literal under way may use them. */
+static void drop_unconfirmed(struct hd_objects *objects, hd_value class_value)
+{
+    struct hd_class *class = class_of(objects, class_value);
+    while (class->builder_count == 0 && class->layout_count > class->confirmed_count) {
+        hd_value name, number;
+        /* A str takes no memory to hash. */
+        if (hd_dict_pop_last(objects, class->layout, &name, &number) != 0)
+            return;
+        hd_gc_release(objects->gc, name);
+        hd_gc_touch(objects->gc, hd_value_index(class_value));
+        class->layout_count--;
+    }
+}
+
+int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, struct hd_key *name)
+{
+    int error = add_to_layout(objects, class_value, name);
+    if (!error)
+        confirm(class_of(objects, class_value), class_of(objects, class_value)->layout_count);
+    return error;
+}
+
+void hd_class_builder_begins(struct hd_objects *objects, hd_value class_value)
+{
+    class_of(objects, class_value)->builder_count++;
+}
+
+void hd_class_builder_ends(struct hd_objects *objects, hd_value class_value, bool success)
+{
+    struct hd_class *class = class_of(objects, class_value);
+    class->builder_count--;
+    if (success)
+        confirm(class, class->layout_count);
+    else
+        drop_unconfirmed(objects, class_value);
+}
+
 hd_value hd_class_name(const struct hd_objects *objects, hd_value class_value)
 {
     return class_of(objects, class_value)->name;
+}
+
+hd_value hd_class_superclass(const struct hd_objects *objects, hd_value class_value)
+{
+    return class_of(objects, class_value)->superclass;
+}
+
+bool hd_class_derives(const struct hd_objects *objects, hd_value class_value, hd_value from)
+{
+    while (class_value != HD_ABSENT && class_value != from)
+        class_value = class_of(objects, class_value)->superclass;
+    return class_value == from;
 }
 
 /* ---- instances ------------------------------------------------------------ */
@@ -351,6 +407,31 @@ static bool is_attribute_name(const struct hd_objects *objects, const struct hd_
     return size > 0 && size <= HD_NAME_MAX_BYTES;
 }
 
+/* Sets an attribute of an instance; a name that is new to the layout is not confirmed. */
+static int instance_set(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value value,
+                        uint32_t *number)
+{
+    int error = find_slot(objects, object, name, number);
+    if (error == HD_EATTRIBUTE) {
+        hd_value class_value = hd_instance_class(objects, object);
+        error = add_to_layout(objects, class_value, name);
+        if (!error)
+            error = find_slot(objects, object, name, number);
+    }
+    if (!error)
+        error = reserve_slot(objects, object, *number);
+    if (error)
+        return error;
+    hd_gc_store(objects->gc, hd_value_index(object), &instance_of(objects, object)->slots[*number], value);
+    return 0;
+}
+
+int hd_attribute_set_in_literal(struct hd_objects *objects, hd_value instance, struct hd_key *name, hd_value value)
+{
+    uint32_t number;
+    return is_attribute_name(objects, name) ? instance_set(objects, instance, name, value, &number) : HD_ETYPE;
+}
+
 int hd_attribute_set(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value value)
 {
     if (!is_attribute_name(objects, name))
@@ -360,19 +441,13 @@ int hd_attribute_set(struct hd_objects *objects, hd_value object, struct hd_key 
     if (!hd_is_type(objects, object, HD_TYPE_INSTANCE))
         return HD_ETYPE;
     uint32_t number;
-    int error = find_slot(objects, object, name, &number);
-    if (error == HD_EATTRIBUTE) {
-        hd_value class_value = hd_instance_class(objects, object);
-        error = hd_class_add_attribute(objects, class_value, name);
-        if (!error)
-            error = find_slot(objects, object, name, &number);
-    }
-    if (!error)
-        error = reserve_slot(objects, object, number);
+    hd_value class_value = hd_instance_class(objects, object);
+    int error = instance_set(objects, object, name, value, &number);
     if (error)
-        return error;
-    hd_gc_store(objects->gc, hd_value_index(object), &instance_of(objects, object)->slots[number], value);
-    return 0;
+        drop_unconfirmed(objects, class_value);
+    else
+        confirm(class_of(objects, class_value), number + 1);
+    return error;
 }
 
 int hd_attribute_delete(struct hd_objects *objects, hd_value object, struct hd_key *name)

@@ -288,6 +288,10 @@ int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, h
 int hd_class_new(struct hd_objects *objects, hd_value name, hd_value superclass, hd_value *out) HD_MUST_USE;
 /* Adds an attribute to the layout unless it is there. HD_ELIMIT. */
 int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, struct hd_key *name) HD_MUST_USE;
+/* The class itself, or one above it? Both are classes. O(depth). */
+bool hd_class_derives(const struct hd_objects *objects, hd_value class_value, hd_value from);
+/* Borrowed, or HD_ABSENT. */
+hd_value hd_class_superclass(const struct hd_objects *objects, hd_value class_value);
 /* Borrowed. */
 hd_value hd_class_name(const struct hd_objects *objects, hd_value class_value);
 int hd_instance_new(struct hd_objects *objects, hd_value class_value, hd_value *out) HD_MUST_USE;
@@ -384,6 +388,9 @@ void hd_builder_free(struct hd_builder *builder);
 int hd_builder_step(struct hd_builder *builder, uint64_t units) HD_MUST_USE;
 /* After a step that gave 1: hands out the value, or extends (and *out is HD_ABSENT), and the captures. */
 int hd_builder_finish(struct hd_builder *builder, hd_value *out) HD_MUST_USE;
+
+/* Appends a value that is no container to a literal. HD_ETYPE, HD_ENOMEM, HD_ETOO_LARGE. */
+int hd_literal_add_scalar(struct hd_objects *objects, struct hd_literal_writer *writer, hd_value value) HD_MUST_USE;
 
 struct hd_walk;
 

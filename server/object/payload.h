@@ -109,6 +109,13 @@ struct hd_class {
     hd_value attributes; /* dict of the class's own attributes, or HD_ABSENT */
     uint32_t layout_count;
     uint32_t depth; /* superclasses above it; <= HD_CHAIN_MAX */
+    /*
+     * Names that a literal under way brought are in the layout before it is known that
+     * the literal succeeds. Those from confirmed_count on are nobody else's yet, and go
+     * when the last of builder_count literals ends without having needed them.
+     */
+    uint32_t confirmed_count; /* <= layout_count */
+    uint32_t builder_count;
 };
 
 /*
@@ -141,6 +148,17 @@ struct hd_soft {
     hd_value value;
 };
 
+/* An iterator. container: HD_ABSENT once it came to the end. */
+struct hd_cursor {
+    uint32_t position;
+    uint32_t gc_link;
+    uint32_t from; /* of a sequence that is gone through backward: its length when that began */
+    uint8_t view;
+    uint8_t reversed;
+    uint64_t version; /* of the container when it was opened */
+    hd_value container;
+};
+
 struct hd_scope {
     uint16_t closed;
     uint16_t depth; /* parents that it had when it was made; <= HD_CHAIN_MAX */
@@ -167,8 +185,8 @@ int hd_object_new(struct hd_objects *objects, enum hd_type type, size_t payload_
 
 extern const struct hd_type_ops hd_list_ops, hd_tuple_ops, hd_dict_ops, hd_set_ops, hd_class_ops, hd_instance_ops,
     hd_scope_ops;
-extern const struct hd_type_ops hd_frozenset_ops, hd_weak_ops, hd_soft_ops;
 extern const struct hd_type_ops hd_bulk_ops;
+extern const struct hd_type_ops hd_frozenset_ops, hd_weak_ops, hd_soft_ops, hd_cursor_ops;
 
 /* NULL or a broken invariant of weak references. */
 const char *hd_weak_check(struct hd_objects *objects);
@@ -187,6 +205,14 @@ int hd_list_resize(struct hd_objects *objects, hd_value list, uint64_t capacity)
 void hd_list_settle(struct hd_objects *objects, hd_value list);
 /* Words of a block in front of a list's elements. */
 #define HD_LIST_HEADER_WORDS (sizeof(struct hd_list) / sizeof(hd_value))
+/*
+ * For literals: names that hd_attribute_set_in_literal brings to a class between begin
+ * and end stay in its layout on success, and else go, unless somebody else has set them.
+ */
+void hd_class_builder_begins(struct hd_objects *objects, hd_value class_value);
+void hd_class_builder_ends(struct hd_objects *objects, hd_value class_value, bool success);
+int hd_attribute_set_in_literal(struct hd_objects *objects, hd_value instance, struct hd_key *name,
+                                hd_value value) HD_MUST_USE;
 
 /* The id's class is forgotten. */
 void hd_class_forget(struct hd_objects *objects, uint32_t id);

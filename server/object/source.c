@@ -21,6 +21,13 @@ static hd_value table_of(const struct hd_objects *objects, hd_value container)
     }
 }
 
+/* Of a list or tuple. */
+static uint32_t length_of(const struct hd_objects *objects, hd_value sequence)
+{
+    return hd_is_type(objects, sequence, HD_TYPE_LIST) ? hd_list_length(objects, sequence)
+                                                       : hd_tuple_length(objects, sequence);
+}
+
 int hd_source_begin(const struct hd_objects *objects, hd_value container, enum hd_view view, bool reversed,
                     struct hd_source *out)
 {
@@ -50,6 +57,8 @@ int hd_source_begin(const struct hd_objects *objects, hd_value container, enum h
     if ((view != HD_VIEW_KEYS && !pairs) || (reversed && !reversible))
         return HD_ETYPE;
     *out = (struct hd_source){.container = container, .reversed = reversed};
+    if (reversed && hd_kind_of(objects, container) != HD_IS_DICT)
+        out->from = length_of(objects, container);
     return 0;
 }
 
@@ -68,11 +77,10 @@ static bool next_backward(const struct hd_objects *objects, struct hd_source *so
 
 static bool next_of_sequence(const struct hd_objects *objects, struct hd_source *source, bool is_list, hd_value *out)
 {
-    uint32_t length =
-        is_list ? hd_list_length(objects, source->container) : hd_tuple_length(objects, source->container);
-    if (source->position >= length)
+    uint32_t length = length_of(objects, source->container);
+    uint32_t at = source->reversed ? source->from - 1 - source->position : source->position;
+    if (at >= length || (source->reversed && source->position >= source->from))
         return false;
-    uint32_t at = source->reversed ? length - 1 - source->position : source->position;
     source->position++;
     *out = is_list ? hd_list_at(objects, source->container, at) : hd_tuple_at(objects, source->container, at);
     return true;

@@ -21,6 +21,7 @@ struct hd_source {
     hd_value container; /* borrow */
     bool reversed;
     uint32_t position; /* how far it has come */
+    uint32_t from;     /* of a sequence backward: its length when that began */
 };
 
 /*

@@ -58,6 +58,7 @@ int hd_objects_init(struct hd_objects *objects, struct hd_gc *gc, const struct h
     gc->types[HD_TYPE_EVENT] = &hd_event_ops;
     gc->types[HD_TYPE_BARRIER] = &hd_barrier_ops;
     gc->types[HD_TYPE_BUFFER] = &hd_bulk_ops;
+    gc->types[HD_TYPE_CURSOR] = &hd_cursor_ops;
     return 0;
 }
 

@@ -158,7 +158,7 @@ static int add_int(struct hd_objects *objects, struct hd_literal_writer *writer,
     return error;
 }
 
-static int add_scalar(struct hd_objects *objects, struct hd_literal_writer *writer, hd_value value)
+int hd_literal_add_scalar(struct hd_objects *objects, struct hd_literal_writer *writer, hd_value value)
 {
     struct hd_node node = {0};
     size_t size;
@@ -229,7 +229,7 @@ static int add_container(struct hd_walk *walk, struct hd_literal_writer *writer,
     if (!error)
         error = hd_literal_writer_add(writer, &node);
     if (!error && kind == HD_KIND_INSTANCE)
-        error = add_scalar(objects, writer, hd_class_name(objects, hd_instance_class(objects, value)));
+        error = hd_literal_add_scalar(objects, writer, hd_class_name(objects, hd_instance_class(objects, value)));
     if (error)
         return error;
     *number = ++walk->visited_count;
@@ -241,7 +241,7 @@ static int add_value(struct hd_walk *walk, struct hd_literal_writer *writer, hd_
 {
     enum hd_kind kind = container_kind(hd_kind_of(walk->objects, value));
     if (kind == HD_KIND_NONE)
-        return add_scalar(walk->objects, writer, value);
+        return hd_literal_add_scalar(walk->objects, writer, value);
     return add_container(walk, writer, value, kind);
 }
 

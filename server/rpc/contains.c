@@ -14,6 +14,7 @@ static int contains_key(struct hd_call *call, hd_value object, const Heapd__V1__
     int error = hd_call_key(call, value, &key);
     if (error)
         return error;
+    key.key.as_frozen = hd_kind_of(call->objects, object) != HD_IS_DICT;
     error = hd_contains(call->objects, object, &key.key, &contained);
     if (error)
         /* The key may be of any kind, so the object's type is what does not fit. */

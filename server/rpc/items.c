@@ -158,35 +158,14 @@ static int peek(struct hd_call *call, hd_value object, struct hd_key *key, hd_va
     return hd_get_item(call->objects, object, key ? key : &last, out);
 }
 
-/* The last of a dict or set cannot be looked at without taking it out, but it can be put back where it was. */
+/* The last of a dict or set. */
 static int pop_last(struct hd_call *call, hd_value object, hd_value *out)
 {
-    struct hd_gc *gc = &call->heap->gc;
-    bool is_set = hd_kind_of(call->objects, object) == HD_IS_SET;
-    hd_value taken_key, taken_value = HD_ABSENT;
-    uint8_t *room;
-    /* Whatever it is, it will fit, so that a plain value fails no more. */
-    int error = hd_reply_begin(call, 2 * HD_PLAIN_INT_MAX_BYTES + HD_SMALL_REPLY_BYTES, &room);
+    hd_value key, value;
+    int error = hd_dict_last(call->objects, object, &key, &value);
     if (!error)
-        error = hd_dict_pop_last(call->objects, object, &taken_key, &taken_value);
-    if (error)
-        return error;
-    hd_value result = is_set ? taken_key : taken_value;
-    error = hd_reply_prepare(call, result, false);
-    if (!error) {
-        if (!is_set)
-            hd_gc_release(gc, taken_key);
-        *out = result;
-        return 0;
-    }
-    struct hd_key key = hd_key_of(taken_key);
-    bool was_new;
-    int failed = is_set ? hd_set_add(call->objects, object, &key, &was_new)
-                        : hd_dict_set(call->objects, object, &key, taken_value);
-    hd_gc_release(gc, taken_key);
-    if (failed && !is_set)
-        hd_gc_release(gc, taken_value);
-    return error;
+        error = hd_reply_prepare(call, value == HD_ABSENT ? key : value, false);
+    return error ? error : hd_pop_item(call->objects, object, NULL, out);
 }
 
 static int pop(struct hd_call *call, hd_value object, struct hd_key *key, hd_value *out)
@@ -267,6 +246,7 @@ static int run_set(struct hd_call *call, hd_handle handle, const Heapd__V1__Valu
         error = hd_call_key(call, value, &key);
     if (error)
         return error;
+    key.key.as_frozen = change == hd_set_discard;
     error = change(call->objects, set, &key.key, &result);
     if (error)
         (void)hd_fail_on(call, error, set, &key.key);

@@ -345,6 +345,17 @@ int hd_reply_result(struct hd_call *call, hd_value value, bool as_object) HD_MUS
 int hd_reply_passing(struct hd_call *call, const ProtobufCMessage *message, int fd) HD_MUST_USE;
 /* Closes what was not sent. */
 void hd_passing_fini(struct hd_rpc_connection *connection);
+/* Columns as a message, which borrows them. */
+Heapd__V1__Literal hd_reply_literal(const struct hd_columns *columns);
+/* Does the value travel plain, not as a handle? */
+bool hd_reply_is_plain(const struct hd_objects *objects, hd_value value);
+/*
+ * Writes a value as a heapd.v1.Value, a part of a larger reply: plain, or as the handle
+ * `into` (0: there is none), whose slot is the caller's affair. `to` has room for
+ * HD_PLAIN_INT_MAX_BYTES. HD_ENOT_PLAIN.
+ */
+int hd_reply_pack(struct hd_call *call, hd_value value, hd_handle into, uint8_t *to, size_t *size,
+                  bool *is_handle) HD_MUST_USE;
 
 /* ---- buffers (buffers.c) -------------------------------------------------- */
 
@@ -581,7 +592,11 @@ int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, 
     X(make_token) X(redeem_token) X(offer_session) X(clone_session) \
     X(get_slice) X(set_slice) X(del_slice) X(extend_from) X(repeat) X(reverse) X(sort) X(search) X(copy) X(operate) \
     X(compare) X(hash) X(update) \
-    X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory)
+    X(stats) X(list_sessions) X(kill_session) X(shutdown) X(memory) \
+    X(set_combine) X(set_update) X(set_compare) X(set_remove) X(dict_get) X(dict_set_default) \
+    X(dict_pop) X(dict_pop_item) X(dict_update) X(dict_merge) X(dict_from_keys) X(gather) \
+    X(open_cursor) X(read_cursor) X(make_weak) X(make_soft) X(get_referent) X(has_attr) \
+    X(is_instance) X(is_subclass) X(get_class)
 /* clang-format on */
 #define HD_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_HANDLERS(HD_HANDLER_DECLARE)

@@ -119,6 +119,12 @@ static bool plain_size(const struct hd_objects *objects, const hd_value *value, 
     }
 }
 
+bool hd_reply_is_plain(const struct hd_objects *objects, hd_value value)
+{
+    size_t bytes;
+    return plain_size(objects, &value, &bytes);
+}
+
 /* What was made room for before the request ran does for most values. */
 static bool is_small(size_t bytes)
 {
@@ -173,6 +179,22 @@ static uint8_t *pack_plain(const struct hd_objects *objects, const hd_value *val
     }
     memcpy(to, hd_bytes_view(objects, value, &bytes), bytes);
     return to + bytes;
+}
+
+int hd_reply_pack(struct hd_call *call, hd_value value, hd_handle into, uint8_t *to, size_t *size, bool *is_handle)
+{
+    size_t bytes;
+    if (plain_size(call->objects, &value, &bytes)) {
+        *size = (size_t)(pack_plain(call->objects, &value, bytes, to) - to);
+        *is_handle = false;
+        return 0;
+    }
+    const char *kind = hd_kind_name(hd_kind_of(call->objects, value));
+    if (!into)
+        return hd_fail(call, HD_ENOT_PLAIN, "a part of the result is %s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
+    *size = (size_t)(hd_pack_handle(to, into, (uint32_t)hd_kind_of(call->objects, value)) - to);
+    *is_handle = true;
+    return 0;
 }
 
 static void reply_handle(struct hd_call *call, hd_value value)

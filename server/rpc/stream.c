@@ -19,7 +19,7 @@ struct export
     bool part_ready; /* the writer has a part that could not be sent yet */
 };
 
-static Heapd__V1__Literal literal_of(const struct hd_columns *columns)
+Heapd__V1__Literal hd_reply_literal(const struct hd_columns *columns)
 {
     Heapd__V1__Literal literal = HEAPD__V1__LITERAL__INIT;
     /* protobuf-c's fields are not const; it only reads. */
@@ -52,7 +52,7 @@ static int send_part(struct export *export, struct hd_call *call)
     if (error)
         return error;
     hd_literal_writer_columns(&export->writer, &columns);
-    Heapd__V1__Literal literal = literal_of(&columns);
+    Heapd__V1__Literal literal = hd_reply_literal(&columns);
     hd_reply_end(call, heapd__v1__literal__pack(&literal, body), export->complete ? 0 : HD_FRAME_MORE);
     hd_literal_writer_next_part(&export->writer);
     call->server->counts.parts_count++;

@@ -1,6 +1,7 @@
 /* Every method that there is, one row each. */
 #include <heapd/v1/admin.pb-c.h>
 #include <heapd/v1/buffer.pb-c.h>
+#include <heapd/v1/containers.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
@@ -117,6 +118,27 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(BARRIER_WAIT, barrier_wait, wait_request, HD_OP_CONTINUES, "barrier to wait at"),
     ROW(BARRIER_RESET, barrier_reset, sync_request, 0, "reset (a barrier has)"),
     ROW(BARRIER_ABORT, barrier_abort, sync_request, 0, "abort (a barrier has)"),
+    ROW(SET_COMBINE, set_combine, set_combine_request, HD_OP_CONTINUES, "set algebra (a set or frozenset has)"),
+    ROW(SET_UPDATE, set_update, set_update_request, HD_OP_CONTINUES, "set algebra in place (a set has)"),
+    ROW(SET_COMPARE, set_compare, set_compare_request, HD_OP_CONTINUES, "set algebra (a set or frozenset has)"),
+    ROW(SET_REMOVE, set_remove, set_remove_request, 0, "remove of an element (a set has)"),
+    ROW(DICT_GET, dict_get, dict_get_request, 0, "keys (a dict has)"),
+    ROW(DICT_SET_DEFAULT, dict_set_default, dict_set_default_request, 0, "keys (a dict has)"),
+    ROW(DICT_POP, dict_pop, dict_pop_request, 0, "keys (a dict has)"),
+    ROW(DICT_POP_ITEM, dict_pop_item, dict_pop_item_request, 0, "pairs (a dict has)"),
+    ROW(DICT_UPDATE, dict_update, dict_update_request, HD_OP_CONTINUES, "update from pairs (a dict has)"),
+    ROW(DICT_MERGE, dict_merge, dict_merge_request, HD_OP_CONTINUES, "keys (a dict has)"),
+    ROW(DICT_FROM_KEYS, dict_from_keys, dict_from_keys_request, HD_OP_CONTINUES, "elements to go through"),
+    ROW(GATHER, gather, gather_request, HD_OP_CONTINUES, "elements to go through in this way"),
+    ROW(OPEN_CURSOR, open_cursor, open_cursor_request, 0, "elements to go through in this way"),
+    ROW(READ_CURSOR, read_cursor, read_cursor_request, 0, "elements left (a cursor has)"),
+    ROW(MAKE_WEAK, make_weak, make_weak_request, 0, "identity to refer to weakly"),
+    ROW(MAKE_SOFT, make_soft, make_soft_request, 0, NULL),
+    ROW(GET_REFERENT, get_referent, get_referent_request, 0, "object that it leads to (a reference has)"),
+    ROW(HAS_ATTR, has_attr, has_attr_request, 0, "attributes"),
+    ROW(IS_INSTANCE, is_instance, is_instance_request, 0, "class"),
+    ROW(IS_SUBCLASS, is_subclass, is_subclass_request, 0, "superclass (a class has)"),
+    ROW(GET_CLASS, get_class, get_class_request, 0, "class (an instance or class has)"),
 };
 
 const struct hd_operation *hd_operation_find(uint16_t method)

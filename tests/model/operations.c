@@ -601,19 +601,29 @@ static void op_table_remove(struct run *run)
     drop_key(run, &key);
 }
 
+static bool pop_last_of(struct run *run, struct model_object *object)
+{
+    int wanted = object->count ? 0 : object->kind == HD_IS_LIST ? HD_EINDEX : HD_EKEY;
+    hd_value word;
+    if (!run_expect(run, hd_pop_item(run->objects, object->word, NULL, &word), wanted) || wanted)
+        return false;
+    struct model_value value = object->items[object->count - 1];
+    MODEL_ASSERT(word == value.word);
+    object->count -= object->kind == HD_IS_DICT ? 2 : 1;
+    keep(run, value);
+    return true;
+}
+
 static void op_pop_last(struct run *run)
 {
     struct model_object *object = some_object(run, KIND(LIST) | KIND(DICT) | KIND(SET));
-    for (uint32_t more = run_below(run, 10); object && more; more--) {
-        int wanted = object->count ? 0 : object->kind == HD_IS_LIST ? HD_EINDEX : HD_EKEY;
-        hd_value word;
-        if (!run_expect(run, hd_pop_item(run->objects, object->word, NULL, &word), wanted) || wanted)
-            return;
-        struct model_value value = object->items[object->count - 1];
-        MODEL_ASSERT(word == value.word);
-        object->count -= object->kind == HD_IS_DICT ? 2 : 1;
-        keep(run, value);
-    }
+    if (!object)
+        return;
+    /* What is kept may take the place of the last root that leads to it. */
+    hd_value held = hd_gc_retain(run->gc, object->word);
+    for (uint32_t more = run_below(run, 10); more && pop_last_of(run, object); more--)
+        ;
+    hd_gc_release(run->gc, held);
 }
 
 /* ---- attributes ---------------------------------------------------------------------- */

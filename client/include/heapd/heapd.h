@@ -631,6 +631,28 @@ enum heapd_method {
     HEAPD_METHOD_BARRIER_WAIT = 205,
     HEAPD_METHOD_BARRIER_RESET = 206,
     HEAPD_METHOD_BARRIER_ABORT = 207,
+    /* heapd/containers.h */
+    HEAPD_METHOD_SET_COMBINE = 160,
+    HEAPD_METHOD_SET_UPDATE = 161,
+    HEAPD_METHOD_SET_COMPARE = 162,
+    HEAPD_METHOD_SET_REMOVE = 163,
+    HEAPD_METHOD_DICT_GET = 164,
+    HEAPD_METHOD_DICT_SET_DEFAULT = 165,
+    HEAPD_METHOD_DICT_POP = 166,
+    HEAPD_METHOD_DICT_POP_ITEM = 167,
+    HEAPD_METHOD_DICT_UPDATE = 168,
+    HEAPD_METHOD_DICT_MERGE = 169,
+    HEAPD_METHOD_DICT_FROM_KEYS = 170,
+    HEAPD_METHOD_GATHER = 171,
+    HEAPD_METHOD_OPEN_CURSOR = 172,
+    HEAPD_METHOD_READ_CURSOR = 173,
+    HEAPD_METHOD_MAKE_WEAK = 174,
+    HEAPD_METHOD_MAKE_SOFT = 175,
+    HEAPD_METHOD_GET_REFERENT = 176,
+    HEAPD_METHOD_HAS_ATTR = 177,
+    HEAPD_METHOD_IS_INSTANCE = 178,
+    HEAPD_METHOD_IS_SUBCLASS = 179,
+    HEAPD_METHOD_GET_CLASS = 180,
 };
 
 /* Inspect: one object. */
@@ -807,6 +829,30 @@ struct heapd_buffer_info {
     bool sealed;
 };
 
+/* A dict's pair. Refs are to be released; bytes are the result's. */
+struct heapd_pair {
+    struct heapd_value key;
+    struct heapd_value value;
+};
+
+/* What a value is, without the value. */
+struct heapd_description {
+    enum heapd_type type;
+    enum heapd_type key_type; /* UNKNOWN: it has no key */
+    uint64_t identity;        /* 0: an inline value */
+    uint64_t length;
+};
+/* Elements in the order of a cursor. */
+struct heapd_chunk {
+    const struct heapd_value *items; /* of VIEW_ITEMS key and value by turns; bytes are the result's, refs to be released */
+    size_t count;
+    size_t ref_count; /* of these, refs */
+    bool done;        /* there are no more */
+    /* describe: as many as there are keys or elements; items are the keys, those that are not plain none */
+    const struct heapd_description *descriptions;
+    size_t description_count;
+};
+
 /*
  * What a request answered. `value` is set for methods that answer a value (absent otherwise), one member of `as` for
  * those that answer something compound. Pointers are good until heapd_result_clear.
@@ -831,6 +877,8 @@ struct heapd_result {
         struct heapd_buffer_info buffer;        /* CREATE_BUFFER, SEAL_BUFFER, GET_BUFFER */
 
         const struct heapd_sync_info *sync_state; /* SYNC_STATE: sync.h */
+        struct heapd_pair pair;                 /* DICT_POP_ITEM */
+        struct heapd_chunk chunk;               /* READ_CURSOR */
     } as;
     void *memory; /* private */
 };
@@ -1282,5 +1330,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #include <heapd/sync.h>
 #include <heapd/token.h>
 #include <heapd/sequence.h>
+#include <heapd/containers.h>
 
 #endif

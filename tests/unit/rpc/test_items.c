@@ -63,7 +63,7 @@ static void a_popped_object_needs_a_slot_or_stays(void **state)
     expect_int(a, send_length(a, LIST), 1);
     expect_object(a, send_pop(a, LIST, NULL, HANDLE(9, 1)), HANDLE(9, 1), HEAPD__V1__TYPE__TYPE_DICT);
     expect_int(a, send_length(a, LIST), 0);
-    /* The same of a dict's last, which is taken out and put back where it was. */
+    /* The same of a dict's last. */
     expect_empty(a, send_set(a, DICT, rpc_int(1), rpc_int(10)));
     expect_empty(a, send_set(a, DICT, rpc_int(2), rpc_handle(LIST)));
     expect_error(a, send_pop(a, DICT, NULL, 0), HD_ENOT_PLAIN, "the result is a list");
