@@ -9,6 +9,7 @@
 #include "client/lib/call.h"
 #include "client/lib/ring.h"
 #include "client/lib/transport.h"
+#include "client/lib/watch.h"
 #include "heapd/v1/session.pb-c.h"
 
 #define HD_CONNECT_TIMEOUT_MS 5000u
@@ -116,6 +117,7 @@ static void connection_free(struct heapd_connection *connection)
 {
     hd_client_ring_free(connection->ring);
     hd_descriptors_fini(&connection->descriptors);
+    hd_watch_fini(connection);
     hd_arena_fini(&connection->arena);
     hd_slots_fini(&connection->slots);
     hd_request_table_fini(&connection->requests);

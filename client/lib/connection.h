@@ -30,6 +30,7 @@
 #include "common/frame.h"
 
 struct hd_waiter;
+struct hd_event;
 struct hd_client_ring;
 
 struct heapd_connection {
@@ -59,6 +60,8 @@ struct heapd_connection {
     struct hd_waiter *sleepers;   /* borrow: on the stacks of the threads that sleep */
     struct hd_request *callbacks; /* answered, in order; to be called by heapd_step */
     struct hd_request *last_callback;
+    struct hd_event *events; /* own; oldest first: watch.h */
+    bool events_lost;        /* there was no memory for one */
     struct heapd_error first_failure;  /* of requests without a ticket, since the last heapd_finish */
     struct hd_arena arena;             /* for the reply that is being taken apart */
     struct hd_client_ring *ring;       /* own; NULL: frames go over the socket */

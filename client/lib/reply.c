@@ -196,6 +196,7 @@ static int decode_names(const ProtobufCMessage *message, struct heapd_result *re
             .type = (enum heapd_type)name->type,
             .identity = name->identity,
             .length = name->length,
+            .ttl_ms = name->ttl_ms,
         };
     }
     result->as.names = (struct heapd_name_list){.items = items, .count = from->n_names, .next = from->next};
@@ -432,6 +433,8 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_MEMORY:
         return &memory_form;
 
+    case HEAPD_METHOD_SUBSCRIBE:
+    case HEAPD_METHOD_TIME_TO_LIVE:
     case HEAPD_METHOD_CREATE_SYNC:
     case HEAPD_METHOD_ACQUIRE:
     case HEAPD_METHOD_GET:

@@ -14,6 +14,7 @@
 #include "client/lib/reply.h"
 #include "client/lib/ring.h"
 #include "client/lib/stream.h"
+#include "client/lib/watch.h"
 #include "heapd/v1/ring.pb-c.h"
 
 #define HD_RECEIVE_BYTES ((size_t)64 << 10)
@@ -35,6 +36,8 @@ static bool is_over(const struct heapd_connection *connection, const struct hd_w
         return wait->request->answered || wait->request->stream->first;
     case HD_WAIT_OLDER:
         return !connection->requests.oldest || connection->requests.oldest->id > wait->id;
+    case HD_WAIT_EVENT:
+        return connection->broken || connection->events || connection->events_lost;
     case HD_WAIT_ROOM:
         return connection->broken || hd_buffer_readable(&connection->output) < connection->output_limit_bytes;
     }
@@ -344,8 +347,10 @@ static bool take_descriptors(struct heapd_connection *connection, struct hd_requ
 
 static void take_frame(struct heapd_connection *connection, const struct hd_frame *frame, const uint8_t *body)
 {
-    if (frame->flags & HD_FRAME_EVENT)
-        return; /* version 1 has none that we asked for */
+    if (frame->flags & HD_FRAME_EVENT) {
+        hd_watch_take(connection, frame, body);
+        return;
+    }
     struct hd_request *request = hd_request_table_find(&connection->requests, frame->request_id);
     if (request && request->answered)
         request = NULL;

@@ -33,6 +33,7 @@ enum hd_wait_kind {
     HD_WAIT_REQUEST, /* until the request is answered */
     HD_WAIT_PART,    /* until the request is answered or its stream has a part */
     HD_WAIT_OLDER,   /* until no request up to this id is unanswered */
+    HD_WAIT_EVENT,   /* until an event has come */
     HD_WAIT_ROOM,    /* until the output is below its limit */
 };
 

@@ -355,7 +355,10 @@ bool hd_gc_reap(struct hd_gc *gc, uint64_t units)
 void hd_gc_watch_hit(struct hd_gc *gc, uint32_t index)
 {
     for (struct hd_watcher *watcher = gc->watchers; watcher; watcher = watcher->next)
-        watcher->changed |= watcher->covers(watcher, index);
+        if (watcher->hit)
+            watcher->hit(watcher, index);
+        else
+            watcher->changed |= watcher->covers(watcher, index);
     /* One change is told once. Marks that an ended watcher left behind go away here. */
     gc->table->state[index] &= (uint8_t)~HD_STATE_WATCHED;
 }

@@ -125,6 +125,8 @@ struct hd_watcher {
     /* Did this watcher mark the object? (Marks of watchers that have ended may be left.) */
     bool (*covers)(const struct hd_watcher *watcher, uint32_t index);
     bool changed; /* an object that it covers changed */
+    /* Asked instead of `covers` by those who want to know which it was. May be NULL. */
+    void (*hit)(struct hd_watcher *watcher, uint32_t index);
     struct hd_watcher *next;
     struct hd_watcher *previous;
 };

@@ -1,5 +1,6 @@
 /* The heap's life, and the work between requests. */
 #include "heap/heap.h"
+#include "heap/names.h"
 
 #include <string.h>
 
@@ -63,7 +64,7 @@ static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struc
     heap->globals_root.scan = scan_globals;
     heap->globals_root.kind = HD_ROOT_GLOBALS;
     hd_gc_add_roots(&heap->gc, &heap->globals_root);
-    return 0;
+    return hd_watch_init(heap);
 }
 
 int hd_heap_new(const struct hd_os *os, const struct hd_heap_config *config, struct hd_heap **out)
@@ -99,6 +100,8 @@ void hd_heap_free(struct hd_heap *heap)
 {
     if (!heap)
         return;
+    hd_watch_fini(heap);
+    hd_expiries_fini(heap);
     hd_objects_fini(&heap->objects);
     hd_bulk_store_fini(&heap->bulk_store);
     hd_gc_fini(&heap->gc);

@@ -24,6 +24,8 @@
 #include "common/error.h"
 #include "gc/gc.h"
 #include "object/bulk.h"
+#include "heap/expiry.h"
+#include "heap/watch.h"
 #include "object/object.h"
 #include "os/os.h"
 
@@ -53,6 +55,8 @@ struct hd_heap {
     hd_value globals; /* the global scope */
     struct hd_root_source globals_root;
     uint64_t settle_units;
+    struct hd_watch *watch;         /* own: subscriptions */
+    struct hd_expiries expiries;    /* names with a time to live */
     uint64_t names_epoch;           /* raised whenever a global name is bound: who waits for one looks again */
     uint64_t settled_created_count; /* gc.created_count at the last settle */
     uint64_t settled_units;         /* of work that settling did, ever */
@@ -81,6 +85,8 @@ void hd_heap_free(struct hd_heap *heap);
 
 /* Binds, in place of what was bound. Steals the value, only on success. */
 int hd_heap_bind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value) HD_MUST_USE;
+/* The same for a name whose value changes in place: its time to live stays. */
+int hd_heap_rebind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value) HD_MUST_USE;
 /* Looks in the scope, along its parents, then globally. HD_ENAME. */
 int hd_heap_lookup(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value *out) HD_MUST_USE;
 /* Of this scope alone. HD_ENAME. */
@@ -90,6 +96,26 @@ int hd_heap_unbind(struct hd_heap *heap, hd_value scope, const uint8_t *name, si
  */
 int hd_heap_add_to_name(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value delta,
                         hd_value *out) HD_MUST_USE;
+/*
+ * Names with a time to live (expiry.c). A moment is a number of the caller's, of
+ * whatever unit, that only grows. A name that is bound again has no deadline any
+ * more, but for one given with it.
+ */
+#define HD_NEVER UINT64_MAX
+/* As hd_heap_bind; at that moment, or when hd_heap_expire first hears that it has passed, the name is unbound. */
+int hd_heap_bind_until(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value,
+                       uint64_t at) HD_MUST_USE;
+/* Gives a bound name a deadline, another one, or (HD_NEVER) none. HD_ENAME. */
+int hd_heap_set_deadline(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size,
+                         uint64_t at) HD_MUST_USE;
+/* HD_NEVER: it has none. HD_ENAME. */
+int hd_heap_deadline(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size,
+                     uint64_t *at) HD_MUST_USE;
+/* The earliest of all; HD_NEVER: there is none. */
+uint64_t hd_heap_next_deadline(const struct hd_heap *heap);
+/* It is `now`: unbinds at most `units` of the names whose moment has come. True if there are more. */
+bool hd_heap_expire(struct hd_heap *heap, uint64_t now, uint64_t units);
+
 /* The scope's own names from *position on; false at the end. Borrowed. */
 bool hd_heap_next_name(const struct hd_heap *heap, hd_value scope, uint32_t *position, hd_value *name, hd_value *value);
 

@@ -1,5 +1,6 @@
 /* Looking at the heap: one object, all numbers, every invariant. */
 #include "heap/heap.h"
+#include "heap/names.h"
 #include "object/references.h"
 
 void hd_heap_inspect(const struct hd_heap *heap, hd_value value, struct hd_object_info *out)
@@ -87,6 +88,8 @@ void hd_heap_stats(const struct hd_heap *heap, void (*visit)(void *context, cons
         {"large_retired_bytes", alloc.retired_bytes},
         {"blocks_live_count", alloc.live_count},
         {"blocks_allocated_count", alloc.allocations_count},
+        {"names_timed_count", heap->expiries.order_count},
+        {"names_expired_count", heap->expiries.expired_count},
         {"gc_enabled", gc->enabled},
         {"gc_phase", (uint64_t)gc->phase},
         {"gc_tracked_generation0_count", gc->tracked_count[0]},
@@ -172,6 +175,8 @@ const char *hd_heap_check(struct hd_heap *heap, const struct hd_allocator *scrat
         broken = check_budget(heap);
     if (!broken)
         broken = check_types(heap);
+    if (!broken)
+        broken = hd_expiries_check(heap);
     if (broken)
         return broken;
     size_t bytes = heap->table.length * sizeof(uint32_t);

@@ -1,6 +1,8 @@
 /* Names: what binds objects to words, globally and in scopes; and numbers in slots. */
 #include "common/utf8.h"
 #include "heap/heap.h"
+#include "heap/names.h"
+#include "heap/watch.h"
 
 static int check_name(const uint8_t *name, size_t size)
 {
@@ -32,15 +34,40 @@ static int prepare(const struct hd_heap *heap, hd_value scope, const uint8_t *na
     return names_of(heap, scope, names);
 }
 
+int hd_names_check(const struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size)
+{
+    struct hd_key key;
+    hd_value names;
+    return prepare(heap, scope, name, size, &key, &names);
+}
+
+int hd_names_has(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, bool *out)
+{
+    struct hd_key key;
+    hd_value names;
+    int error = prepare(heap, scope, name, size, &key, &names);
+    return error ? error : hd_dict_contains(&heap->objects, names, &key, out);
+}
+
 int hd_heap_bind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value)
+{
+    int error = hd_heap_rebind(heap, scope, name, size, value);
+    if (!error)
+        hd_expiry_forget(heap, scope, name, size);
+    return error;
+}
+
+int hd_heap_rebind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value)
 {
     struct hd_key key;
     hd_value names;
     int error = prepare(heap, scope, name, size, &key, &names);
     if (!error)
         error = hd_dict_set(&heap->objects, names, &key, value);
-    if (!error)
+    if (!error) {
         heap->names_epoch++;
+        hd_watch_name_changed(heap, scope, name, size);
+    }
     return error;
 }
 
@@ -74,6 +101,10 @@ int hd_heap_unbind(struct hd_heap *heap, hd_value scope, const uint8_t *name, si
     int error = prepare(heap, scope, name, size, &key, &names);
     if (!error)
         error = hd_dict_pop(&heap->objects, names, &key, NULL);
+    if (!error) {
+        hd_watch_name_changed(heap, scope, name, size);
+        hd_expiry_forget(heap, scope, name, size);
+    }
     return error == HD_EKEY ? HD_ENAME : error;
 }
 
@@ -123,6 +154,8 @@ int hd_heap_add_to_name(struct hd_heap *heap, hd_value scope, const uint8_t *nam
     error = hd_dict_set(&heap->objects, names, &key, hd_gc_retain(&heap->gc, sum));
     if (error)
         hd_gc_release(&heap->gc, sum);
+    else
+        hd_watch_name_changed(heap, scope, name, size);
     return finish(heap, error, sum, out);
 }
 

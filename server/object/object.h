@@ -318,7 +318,10 @@ int hd_scope_new(struct hd_objects *objects, hd_value parent, hd_value *out) HD_
 /* Borrowed: its names, a dict; its parent, or HD_ABSENT. */
 hd_value hd_scope_names(const struct hd_objects *objects, hd_value scope);
 hd_value hd_scope_parent(const struct hd_objects *objects, hd_value scope);
-/* Drops names and parent. */
+/* Borrowed: a dict of the heap's about names that end by themselves; HD_ABSENT until it is made. HD_ENOMEM. */
+hd_value hd_scope_deadlines(const struct hd_objects *objects, hd_value scope);
+int hd_scope_make_deadlines(struct hd_objects *objects, hd_value scope) HD_MUST_USE;
+/* Drops names, deadlines and parent. */
 void hd_scope_close(struct hd_objects *objects, hd_value scope);
 bool hd_scope_is_closed(const struct hd_objects *objects, hd_value scope);
 

@@ -165,6 +165,7 @@ struct hd_scope {
     uint32_t gc_link;
     hd_value names;
     hd_value parent;
+    hd_value deadlines; /* a dict, or HD_ABSENT: the heap's, for names that end by themselves */
 };
 
 /* Bytes hashed, compared or moved that make one unit of work; a key of usual size makes none. */

@@ -11,7 +11,7 @@ static void scope_traverse(const struct hd_gc *gc, void *payload, struct hd_refs
 {
     (void)gc;
     struct hd_scope *scope = payload;
-    out->spans[out->span_count++] = (struct hd_span){&scope->names, 2};
+    out->spans[out->span_count++] = (struct hd_span){&scope->names, 3};
 }
 
 static void scope_dispose(struct hd_gc *gc, uint32_t index, void *payload)
@@ -58,11 +58,28 @@ hd_value hd_scope_parent(const struct hd_objects *objects, hd_value scope)
     return scope_of(objects, scope)->parent;
 }
 
+hd_value hd_scope_deadlines(const struct hd_objects *objects, hd_value scope)
+{
+    return scope_of(objects, scope)->deadlines;
+}
+
+int hd_scope_make_deadlines(struct hd_objects *objects, hd_value value)
+{
+    hd_value deadlines;
+    if (scope_of(objects, value)->deadlines != HD_ABSENT)
+        return 0;
+    int error = hd_dict_new(objects, 0, &deadlines);
+    if (!error)
+        hd_gc_store(objects->gc, hd_value_index(value), &scope_of(objects, value)->deadlines, deadlines);
+    return error;
+}
+
 void hd_scope_close(struct hd_objects *objects, hd_value value)
 {
     struct hd_scope *scope = scope_of(objects, value);
     scope->closed = 1;
     hd_gc_store(objects->gc, hd_value_index(value), &scope->names, HD_ABSENT);
+    hd_gc_store(objects->gc, hd_value_index(value), &scope->deadlines, HD_ABSENT);
     hd_gc_store(objects->gc, hd_value_index(value), &scope->parent, HD_ABSENT);
 }
 

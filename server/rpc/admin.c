@@ -130,6 +130,9 @@ int hd_run_stats(struct hd_call *call, const void *message)
     add_by_kind(call->server, &list);
     hd_slice_stats(call->server, add_stat, &list);
     hd_sync_stats(call->server, add_stat, &list);
+    add_stat(&list, "events_subscriptions_count", call->server->subscription_count);
+    add_stat(&list, "events_sent_count", call->server->counts.events_count);
+    add_stat(&list, "events_coalesced_count", call->server->counts.events_coalesced_count);
     if (call->server->stats_source)
         call->server->stats_source(call->server->stats_source_context, add_stat, &list);
     if (list.failed)

@@ -146,5 +146,6 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     if (!connection->greeted)
         hd_connection_end(connection);
     hd_sync_answer(call.server);
+    hd_events_after(call.server);
     return true;
 }

@@ -119,6 +119,7 @@ void hd_connection_end(struct hd_rpc_connection *connection)
     hd_relief_forget(connection);
     while (connection->unfinished_first)
         hd_unfinished_drop(connection->unfinished_first);
+    hd_events_end(connection);
     (void)hd_session_end_holds(&connection->session, HD_HOLDS_AT_ONCE); /* the rest when it is closed */
 }
 
@@ -253,6 +254,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
     uint64_t units = 0;
     /* What requests and their share of the collector's work cost beyond that is counted where it is done. */
     const uint64_t work_before = server->heap->objects.work_units + server->heap->settled_units;
+    (void)hd_names_expire(server); /* the rest of many in hd_rpc_run */
     for (unsigned i = 0; i < HD_TURN_REQUESTS && taken < count && !connection->over; i++) {
         struct hd_frame frame;
         /* Short requests may be about long lists and keys. */
@@ -329,4 +331,6 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
         shrink(connection);
     if (connection->blocked_count && !hd_connection_above_high(connection))
         hd_unfinished_unblock(connection);
+    if (connection->events_waiting_count && !hd_connection_above_high(connection))
+        hd_events_drained(connection);
 }

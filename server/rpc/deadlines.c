@@ -88,7 +88,11 @@ uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
 {
     if (server->runnable_first || server->relieving)
         return 0;
+    if (hd_watch_has_changed(server->heap))
+        return 0;
     uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
+    uint64_t name_ns = hd_heap_next_deadline(server->heap);
+    first_ns = name_ns < first_ns ? name_ns : first_ns;
     uint64_t token_ns = hd_tokens_next_ns(&server->tokens);
     first_ns = token_ns < first_ns ? token_ns : first_ns;
     return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;

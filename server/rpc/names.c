@@ -45,7 +45,11 @@ int hd_run_bind(struct hd_call *call, const void *message)
         error = hd_call_value(call, request->value, "value", &value);
     if (error)
         return error;
-    error = hd_heap_bind(call->heap, scope, request->name.data, request->name.len, value);
+    if (request->ttl_ms)
+        error = hd_heap_bind_until(call->heap, scope, request->name.data, request->name.len, value,
+                                   hd_names_moment(call->server, request->ttl_ms));
+    else
+        error = hd_heap_bind(call->heap, scope, request->name.data, request->name.len, value);
     if (error) {
         hd_gc_release(&call->heap->gc, value);
         return hd_fail_name(call, error, &request->name);
@@ -100,6 +104,18 @@ static void describe(struct hd_call *call, hd_value value, Heapd__V1__NameInfo *
     out->length = info.length;
 }
 
+/* As NameInfo has it. */
+static int64_t ttl_of(struct hd_call *call, hd_value scope, const uint8_t *name, size_t size)
+{
+    uint64_t at;
+    /* Which needs no memory: the name is bound, and its hash known. */
+    if (hd_heap_next_deadline(call->heap) == HD_NEVER || hd_heap_deadline(call->heap, scope, name, size, &at) ||
+        at == HD_NEVER)
+        return 0;
+    int64_t left_ms = hd_names_left_ms(call->server, at);
+    return left_ms ? left_ms : -1;
+}
+
 /*
  * Adds the names from *position on to the reply, within its bytes and the work
  * of one request. *position is where to go on, 0 at the end.
@@ -135,6 +151,7 @@ static int gather(struct hd_call *call, hd_value scope, const Heapd__V1__ListNam
         memcpy(copy, bytes, size);
         info->name = (ProtobufCBinaryData){size, copy};
         describe(call, value, info);
+        info->ttl_ms = ttl_of(call, scope, bytes, size);
         reply->names[reply->n_names++] = info;
         room -= size + 64;
     }

@@ -68,7 +68,7 @@ int hd_place_set(struct hd_call *call, struct hd_place *place, hd_value value, b
     } else if (place->kind == HD_PLACE_ATTRIBUTE) {
         error = hd_attribute_set(call->objects, place->object, &place->key.key, value);
     } else {
-        error = hd_heap_bind(call->heap, place->object, place->name->data, place->name->len, value);
+        error = hd_heap_rebind(call->heap, place->object, place->name->data, place->name->len, value);
         if (!error && was_there)
             call->server->names_epoch = call->heap->names_epoch;
         else if (!error)

@@ -118,6 +118,9 @@ struct hd_rpc_connection {
     uint32_t unfinished_count;
     uint32_t blocked_count; /* of these, waiting for output to drain */
     uint32_t working_count; /* of these, not parked: they go on by themselves */
+    struct hd_subscription *subscriptions; /* newest first: events.c */
+    uint32_t subscription_count;
+    uint32_t events_waiting_count; /* subscriptions with something to tell, for which there is no room */
     uint64_t request_count;
     uint8_t offer[HD_TOKEN_BYTES]; /* offered: lets another session copy itself here */
     bool offered;
@@ -161,6 +164,8 @@ struct hd_rpc_counts {
     uint64_t sessions_killed_count;
     uint64_t input_reliefs_count;
     uint64_t policy_collections_count;
+    uint64_t events_count;
+    uint64_t events_coalesced_count;
 };
 
 /* ---- how long slices take (slices.c) -------------------------------------- */
@@ -256,6 +261,7 @@ struct hd_rpc_server {
     struct hd_tokens tokens;
     uint64_t unfinished_count;
     uint64_t parked_count; /* of these */
+    uint64_t subscription_count;
     /* After a search for memory that did not help: the number of requests at which the next may be. */
     uint64_t relief_after;
     bool relieving; /* a search goes on */
@@ -577,6 +583,22 @@ bool hd_analyses_release(struct hd_rpc_server *server, uint64_t units);
 /* The identity of a request's object: by handle, or if that is 0 by identity. HD_EKEY; HD_ETYPE: an inline value. */
 int hd_call_identity(struct hd_call *call, hd_handle object, uint64_t identity, uint64_t *out) HD_MUST_USE;
 
+/* ---- subscriptions, names that end (events.c) ----------------------------- */
+
+/* At a safe point: tells what changed, of `count` subscriptions at most. True if more changed. */
+bool hd_events_tell(struct hd_rpc_server *server, uint64_t count);
+/* After a request: tells some; hd_rpc_run the rest. */
+void hd_events_after(struct hd_rpc_server *server);
+/* Its output has drained. */
+void hd_events_drained(struct hd_rpc_connection *connection);
+/* All its subscriptions end. */
+void hd_events_end(struct hd_rpc_connection *connection);
+/* The moment at which a name that now gets a time to live ends; what is left until one, -1: no end. */
+uint64_t hd_names_moment(const struct hd_rpc_server *server, uint64_t ttl_ms);
+int64_t hd_names_left_ms(const struct hd_rpc_server *server, uint64_t at);
+/* Names whose moment has come are unbound, some at a time. True if there are more. */
+bool hd_names_expire(struct hd_rpc_server *server);
+
 /* ---- handlers ------------------------------------------------------------- */
 
 /* clang-format off */
@@ -603,7 +625,8 @@ HD_HANDLERS(HD_HANDLER_DECLARE)
 /* clang-format off */
 #define HD_SYNC_HANDLERS(X) \
     X(create_sync) X(acquire) X(unlock) X(sync_state) X(put) X(get) X(task_done) X(join) X(condition_wait) X(notify) \
-    X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort)
+    X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort) \
+    X(subscribe) X(unsubscribe) X(expire) X(time_to_live)
 /* clang-format on */
 HD_SYNC_HANDLERS(HD_HANDLER_DECLARE)
 #undef HD_HANDLER_DECLARE

@@ -1,6 +1,9 @@
 /* The server: what all connections share, and what goes on between their turns. */
 #include "rpc/private.h"
 
+/* Subscriptions that one turn tells at most. */
+#define TELL_IN_A_TURN 1024u
+
 int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct hd_rpc_config *config,
                       struct hd_rpc_server **out)
 {
@@ -136,6 +139,7 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 {
     uint64_t half = work_units / 2 + 1;
     hd_deadlines_expire(server);
+    bool telling = hd_names_expire(server);
     hd_sync_answer(server);
     hd_buffers_run(server);
     if (server->waiters_stale || server->names_epoch != server->heap->names_epoch)
@@ -148,13 +152,15 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
     bool releasing = server->analysis_ended && hd_analyses_release(server, left / 2 + 1);
     hd_sync_answer(server);
     hd_policy_run(server);
+    telling |= hd_events_tell(server, TELL_IN_A_TURN);
     if (server->relieving) {
         hd_relief_run(server, half);
         return true;
     }
     server->heap_behind = step_heap(server, half);
     bool tokens_left = expire_tokens(server);
-    return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left;
+    return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left ||
+           telling;
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

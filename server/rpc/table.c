@@ -10,6 +10,7 @@
 #include <heapd/v1/sequence.pb-c.h>
 #include <heapd/v1/session.pb-c.h>
 #include <heapd/v1/sync.pb-c.h>
+#include <heapd/v1/watch.pb-c.h>
 #include <heapd/v1/token.pb-c.h>
 
 #include "rpc/inspect.h"
@@ -101,6 +102,11 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(KILL_SESSION, kill_session, kill_session_request, HD_OP_ADMIN, NULL),
     ROW(SHUTDOWN, shutdown, empty, HD_OP_ADMIN, NULL),
     ROW(MEMORY, memory, empty, HD_OP_ADMIN, NULL),
+
+    ROW(SUBSCRIBE, subscribe, subscribe_request, 0, NULL),
+    ROW(UNSUBSCRIBE, unsubscribe, unsubscribe_request, 0, NULL),
+    ROW(EXPIRE, expire, expire_request, 0, NULL),
+    ROW(TIME_TO_LIVE, time_to_live, time_to_live_request, 0, NULL),
 
     ROW(CREATE_SYNC, create_sync, create_sync_request, 0, NULL),
     ROW(ACQUIRE, acquire, acquire_request, HD_OP_CONTINUES, "acquire (a lock, rlock or semaphore has)"),

@@ -615,6 +615,10 @@ enum heapd_method {
     HEAPD_METHOD_SHUTDOWN = 131,
     HEAPD_METHOD_MEMORY = 132,
 
+    HEAPD_METHOD_SUBSCRIBE = 70,
+    HEAPD_METHOD_UNSUBSCRIBE = 71,
+    HEAPD_METHOD_EXPIRE = 72,
+    HEAPD_METHOD_TIME_TO_LIVE = 73,
     HEAPD_METHOD_CREATE_SYNC = 192,
     HEAPD_METHOD_ACQUIRE = 193,
     HEAPD_METHOD_UNLOCK = 194,
@@ -680,6 +684,7 @@ struct heapd_name {
     enum heapd_type type;
     uint64_t identity;
     uint64_t length;
+    int64_t ttl_ms; /* what is left of its time to live; 0: it has none; -1: less than 1 ms */
 };
 struct heapd_name_list {
     const struct heapd_name *items;
@@ -1328,6 +1333,7 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #include <heapd/inspect.h>
 /* Subjects of their own. */
 #include <heapd/sync.h>
+#include <heapd/watch.h>
 #include <heapd/token.h>
 #include <heapd/sequence.h>
 #include <heapd/containers.h>
