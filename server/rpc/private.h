@@ -116,6 +116,7 @@ struct hd_rpc_connection {
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
+    uint64_t unfinished_highest_id; /* of all that ever were: who counts up need not be looked for among them */
     uint32_t blocked_count; /* of these, waiting for output to drain */
     uint32_t working_count; /* of these, not parked: they go on by themselves */
     struct hd_subscription *subscriptions; /* newest first: events.c */

@@ -29,6 +29,8 @@ void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinis
         connection->unfinished_first = unfinished;
     connection->unfinished_last = unfinished;
     connection->unfinished_count++;
+    if (unfinished->request_id > connection->unfinished_highest_id)
+        connection->unfinished_highest_id = unfinished->request_id;
     connection->server->unfinished_count++;
     if (parked) {
         connection->server->counts.parked_ever_count++;
@@ -49,6 +51,8 @@ void hd_unfinished_call(const struct hd_unfinished *unfinished, struct hd_call *
 struct hd_unfinished *hd_unfinished_find(const struct hd_rpc_connection *connection, uint64_t request_id)
 {
     struct hd_unfinished *unfinished = connection->unfinished_first;
+    if (request_id > connection->unfinished_highest_id)
+        return NULL;
     while (unfinished && unfinished->request_id != request_id)
         unfinished = unfinished->next;
     return unfinished;
