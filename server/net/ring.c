@@ -259,8 +259,11 @@ void hd_net_ring_hear(struct hd_connection *connection)
     struct hd_net_ring *ring = connection->ring;
     uint8_t bells[256];
     bool was_ended = connection->ended;
-    if (connection->disconnect_seen)
+    if (connection->disconnect_seen) {
+        /* An error was there first: a client that died with bells unread. */
+        ring->hung_up |= connection->deaf;
         return;
+    }
     for (int i = 0; i < HEAR_ROUNDS && hd_connection_recv(connection, bells, sizeof bells) == sizeof bells; i++)
         ;
     if ((connection->ended && !was_ended) || connection->broken) {
