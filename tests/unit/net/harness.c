@@ -26,7 +26,8 @@ struct fixture *begin(const struct fake_config *config)
     assert_int_equal(hd_socket_listen(&f->address, &socket, &reason), 0);
     f->server = fake_new(config);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    struct hd_net_config net_config = {.max_frame_bytes = config->max_frame_bytes, .slice_ns = 200000};
+    struct hd_net_config net_config = {
+        .max_frame_bytes = config->max_frame_bytes, .slice_ns = 200000, .max_rings = 3, .ring_bytes = 4096};
     assert_int_equal(hd_net_new(&f->loop, f->server, hd_os_linux(), &net_config, &f->net), 0);
     assert_int_equal(hd_net_listen(f->net, &socket), 0);
     return f;
