@@ -15,10 +15,11 @@
  * other end can do at worst is to be refused, or to get wrong bytes of its own.
  *
  * SLEEP AND WAKE. An end that found nothing says in `wants` what it waits for, looks again, and sleeps where the bell
- * can wake it. An end that has read or written asks hd_ring_bell_due, and rings the bell if it is. Each does a full
- * fence between its store and its look at the other's word, so one of the two always sees the other: no wake-up is
- * lost. The bell itself is the caller's affair (the daemon and its clients use a byte on their socket). Whoever takes
- * the flag rings, so there is at most one ring for one sleep; a bell that comes late is a wake-up for nothing.
+ * can wake it. An end that has read or written asks hd_ring_bell_due, and rings the bell if it is. Both are operations
+ * that read and write the same word, so one comes after the other: if the sleeper's comes first, the waker sees its
+ * flag; if the waker's does, the sleeper sees what was written before it. No wake-up is lost, and no fence is needed.
+ * The bell itself is the caller's affair (the daemon and its clients use a byte on their socket). Whoever takes the
+ * flag rings, so there is at most one ring for one sleep; a bell that comes late is a wake-up for nothing.
  */
 #ifndef HEAPD_COMMON_RING_H
 #define HEAPD_COMMON_RING_H
@@ -104,24 +105,22 @@ int hd_ring_write(struct hd_ring *ring, const uint8_t *bytes, size_t count, size
 /* After reading or writing: is the other end asleep and waits for that? Who is told true must ring the bell. */
 static inline bool hd_ring_bell_due(struct hd_ring *ring)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(ring->peer_wants, memory_order_relaxed) == 0)
+    if (atomic_fetch_or_explicit(ring->peer_wants, 0, memory_order_acq_rel) == 0)
         return false;
-    return atomic_exchange_explicit(ring->peer_wants, 0, memory_order_seq_cst) != 0;
+    return atomic_exchange_explicit(ring->peer_wants, 0, memory_order_acq_rel) != 0;
 }
 
 /* Says what we wait for, in addition to what was said before. Look again before sleeping. */
 static inline void hd_ring_want(struct hd_ring *ring, enum hd_ring_want wants)
 {
-    (void)atomic_fetch_or_explicit(ring->own_wants, (uint64_t)wants, memory_order_seq_cst);
-    atomic_thread_fence(memory_order_seq_cst);
+    (void)atomic_fetch_or_explicit(ring->own_wants, (uint64_t)wants, memory_order_acq_rel);
 }
 
 /* Awake again. */
 static inline void hd_ring_want_nothing(struct hd_ring *ring)
 {
     if (atomic_load_explicit(ring->own_wants, memory_order_relaxed))
-        (void)atomic_exchange_explicit(ring->own_wants, 0, memory_order_seq_cst);
+        (void)atomic_exchange_explicit(ring->own_wants, 0, memory_order_acq_rel);
 }
 
 /* ---- how long to look before sleeping -------------------------------------------------------------------------- */
