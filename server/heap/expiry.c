@@ -175,17 +175,19 @@ static int add(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t
 {
     uint64_t identity = hd_table_identity(&heap->table, hd_value_index(scope));
     struct hd_key key = key_of(name, size);
-    uint32_t number;
+    uint32_t number = 0;
     int error = hd_scope_make_deadlines(&heap->objects, scope);
     if (!error)
         error = new_entry(heap, identity, name, size, at, &number);
-    if (error)
-        return error;
-    error = hd_dict_set(&heap->objects, hd_scope_deadlines(&heap->objects, scope), &key, hd_value_int(number));
-    if (error)
-        free_entry(heap, number);
-    else
+    if (!error)
+        error = hd_dict_set(&heap->objects, hd_scope_deadlines(&heap->objects, scope), &key, hd_value_int(number));
+    if (!error) {
         *out = number;
+        return 0;
+    }
+    if (number)
+        free_entry(heap, number);
+    hd_scope_drop_deadlines(&heap->objects, scope);
     return error;
 }
 
@@ -200,6 +202,7 @@ void hd_expiry_forget(struct hd_heap *heap, hd_value scope, const uint8_t *name,
     assert(!error); /* it was found */
     (void)error;
     free_entry(heap, number);
+    hd_scope_drop_deadlines(&heap->objects, scope);
 }
 
 int hd_heap_bind_until(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value,

@@ -321,6 +321,8 @@ hd_value hd_scope_parent(const struct hd_objects *objects, hd_value scope);
 /* Borrowed: a dict of the heap's about names that end by themselves; HD_ABSENT until it is made. HD_ENOMEM. */
 hd_value hd_scope_deadlines(const struct hd_objects *objects, hd_value scope);
 int hd_scope_make_deadlines(struct hd_objects *objects, hd_value scope) HD_MUST_USE;
+/* If there is one, and it is empty. */
+void hd_scope_drop_deadlines(struct hd_objects *objects, hd_value scope);
 /* Drops names, deadlines and parent. */
 void hd_scope_close(struct hd_objects *objects, hd_value scope);
 bool hd_scope_is_closed(const struct hd_objects *objects, hd_value scope);

@@ -70,8 +70,19 @@ int hd_scope_make_deadlines(struct hd_objects *objects, hd_value value)
         return 0;
     int error = hd_dict_new(objects, 0, &deadlines);
     if (!error)
-        hd_gc_store(objects->gc, hd_value_index(value), &scope_of(objects, value)->deadlines, deadlines);
+        hd_gc_put_new(&scope_of(objects, value)->deadlines, deadlines);
     return error;
+}
+
+void hd_scope_drop_deadlines(struct hd_objects *objects, hd_value value)
+{
+    struct hd_scope *scope = scope_of(objects, value);
+    hd_value deadlines = scope->deadlines;
+    if (deadlines == HD_ABSENT || hd_dict_length(objects, deadlines))
+        return;
+    /* Not a change that anyone who watches the scope should hear of: it is no part of what the scope shows. */
+    scope->deadlines = HD_ABSENT;
+    hd_gc_release(objects->gc, deadlines);
 }
 
 void hd_scope_close(struct hd_objects *objects, hd_value value)
