@@ -344,15 +344,22 @@ bool hd_table_release(struct hd_table *table)
     return true;
 }
 
-void hd_table_clear_marks(struct hd_table *table)
+uint32_t hd_table_clear_marks(struct hd_table *table, uint32_t from, uint32_t count)
 {
-    for (uint32_t i = 0; i < table->length; i += HD_TABLE_CHUNK) {
-        if (!table->chunks[i / HD_TABLE_CHUNK].committed)
-            continue; /* all zero, and not to be touched */
-        uint32_t count = table->length - i < HD_TABLE_CHUNK ? table->length - i : HD_TABLE_CHUNK;
-        memset(table->mark + i / 64, 0, (count + 63) / 64 * sizeof *table->mark);
-        memset(table->done + i / 64, 0, (count + 63) / 64 * sizeof *table->done);
+    uint64_t end = ((uint64_t)from + count + 63) & ~UINT64_C(63);
+    for (uint32_t i = from & ~63u; i < end && i < table->length;) {
+        uint64_t part_end = ((uint64_t)i / HD_TABLE_CHUNK + 1) * HD_TABLE_CHUNK;
+        part_end = part_end < end ? part_end : end;
+        /* Of a chunk that is not there all is zero, and not to be touched. */
+        if (table->chunks[i / HD_TABLE_CHUNK].committed) {
+            memset(table->mark + i / 64, 0, (size_t)(part_end - i) / 8);
+            memset(table->done + i / 64, 0, (size_t)(part_end - i) / 8);
+        }
+        if (part_end > UINT32_MAX)
+            return UINT32_MAX;
+        i = (uint32_t)part_end;
     }
+    return end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
 }
 
 uint32_t hd_table_skip(const struct hd_table *table, uint32_t index)

@@ -143,8 +143,8 @@ bool hd_table_release(struct hd_table *table);
 /* The bytes of one. */
 uint64_t hd_table_chunk_bytes(void);
 
-/* Clears all mark and done bits. O(length / 64). */
-void hd_table_clear_marks(struct hd_table *table);
+/* Clears the mark and done bits of `count` entries or a few more from `from` on. Returns where to go on. */
+uint32_t hd_table_clear_marks(struct hd_table *table, uint32_t from, uint32_t count);
 /* For who goes along the table: `index`, or the first of the next chunk that is committed, or the length. */
 uint32_t hd_table_skip(const struct hd_table *table, uint32_t index);
 

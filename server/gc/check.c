@@ -5,17 +5,29 @@
 
 #include "gc/gc_internal.h"
 
-static const char *check_dead(const struct hd_gc *gc)
+static const char *check_queue(const struct hd_gc *gc, uint32_t head, uint64_t *count)
 {
-    uint64_t count = (gc->dead_cursor.index ? 1u : 0u) + (gc->dead_large.index ? 1u : 0u);
-    for (uint32_t i = gc->dead_head; i; i = ((const uint32_t *)hd_table_payload(gc->table, i))[1]) {
+    for (uint32_t i = head; i; i = ((const uint32_t *)hd_table_payload(gc->table, i))[1]) {
         if (i >= gc->table->length || !(gc->table->state[i] & HD_STATE_DYING))
             return "gc: the queue of the dead holds dying objects";
         if (hd_table_count(gc->table, i) != 0)
             return "gc: a dying object has no count";
-        if (++count > gc->dead_count)
+        if (++*count > gc->dead_count)
             break;
     }
+    return NULL;
+}
+
+static const char *check_dead(const struct hd_gc *gc)
+{
+    uint64_t count = (gc->dead_cursor.index ? 1u : 0u) + (gc->dead_large.index ? 1u : 0u);
+    const char *broken = check_queue(gc, gc->dead_head, &count);
+    if (!broken)
+        broken = check_queue(gc, gc->dead_before, &count);
+    if (broken)
+        return broken;
+    if (gc->dead_before && !gc->dead_wait)
+        return "gc: nobody waits for those that come first";
     return count == gc->dead_count ? NULL : "gc: dead_count is the queue's length";
 }
 
@@ -51,6 +63,8 @@ static const char *check_entries(const struct hd_gc *gc)
         if (gc->types[type]->inner != hd_table_bit(table->inner, i))
             return "gc: the inner bit says what the type says";
         uint8_t state = table->state[i];
+        if (gc->phase == HD_PHASE_IDLE && (hd_table_bit(table->mark, i) || hd_table_bit(table->done, i)))
+            return "gc: between collections nothing is marked";
         if (state & HD_STATE_CANDIDATE)
             return "gc: no candidates between collections";
         if (state & HD_STATE_TRACKED)

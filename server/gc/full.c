@@ -27,6 +27,8 @@
 #define ROOTS_PER_STEP 1024
 /* References of one object that are followed in one go. */
 #define SPAN_CHUNK 1024
+/* Two bits of each: a unit is 256 bytes that are written, perhaps for the first time since they were mapped. */
+#define ENTRIES_WIPED_PER_UNIT 1024
 
 static uint32_t bitmap_words(const struct hd_gc *gc)
 {
@@ -37,7 +39,6 @@ void hd_gc_full_start(struct hd_gc *gc, bool dry_run)
 {
     if (gc->phase != HD_PHASE_IDLE)
         return;
-    hd_table_clear_marks(gc->table);
     gc->phase = HD_PHASE_ROOTS;
     gc->marking = true;
     gc->dry_run = dry_run;
@@ -204,8 +205,7 @@ static uint64_t drain_stack(struct hd_gc *gc, uint64_t units)
     uint64_t used = 0;
     while (used < units && gc->stack_length && !gc->mark_cursor.index) {
         uint32_t index = gc->stack[--gc->stack_length];
-        /* Since it was pushed it may have died (done) or gone (neither), or its index been born again (both or
-         * neither). */
+        /* Since it was pushed it may have gone (neither), or its index been born again (both or neither). */
         if (!hd_table_bit(gc->table->mark, index) || hd_table_bit(gc->table->done, index))
             continue;
         hd_table_bit_set(gc->table->done, index);
@@ -345,11 +345,11 @@ static uint64_t sweep_frontier(struct hd_gc *gc, uint64_t units)
     }
     if (gc->mark_word >= words && !gc->mark_cursor.index && !gc->stack_length) {
         /*
-         * What an object referred to is shaded when it is taken apart. Until then a
-         * client may hold such a referent that nothing has marked, so marking does
-         * not end before the dead are gone.
+         * What was moved into a newborn, which is not followed, is shaded when that is taken apart, if it died. So
+         * those that are dead now come first. When that marked nothing, all is marked, whatever died meanwhile: it
+         * could only be moved out of what had been followed.
          */
-        if (!gc->pass_again && gc->dead_count) {
+        if ((!gc->pass_again || gc->dead_wait) && !hd_gc_dead_are_gone(gc)) {
             hd_gc_reap(gc, units);
             return units;
         }
@@ -367,9 +367,24 @@ static uint64_t mark_step(struct hd_gc *gc, uint64_t units)
     return sweep_frontier(gc, units);
 }
 
+static void begin_wipe(struct hd_gc *gc)
+{
+    gc->phase = HD_PHASE_WIPE;
+    gc->clear_next = 0;
+}
+
+static uint64_t wipe_step(struct hd_gc *gc, uint64_t units)
+{
+    uint64_t count = units < UINT32_MAX / ENTRIES_WIPED_PER_UNIT ? units * ENTRIES_WIPED_PER_UNIT : UINT32_MAX;
+    gc->clear_next = hd_table_clear_marks(gc->table, gc->clear_next, (uint32_t)count);
+    if (gc->clear_next >= gc->table->length)
+        gc->phase = HD_PHASE_IDLE;
+    return units;
+}
+
 static void end_dry_run(struct hd_gc *gc)
 {
-    gc->phase = HD_PHASE_IDLE;
+    begin_wipe(gc);
     gc->last_dry_run = gc->current;
     gc->dry_run_ended_count++;
 }
@@ -403,7 +418,7 @@ static uint64_t age_step(struct hd_gc *gc, uint64_t units)
                 hd_gc_make_old(gc, index);
         }
     }
-    gc->phase = HD_PHASE_IDLE;
+    begin_wipe(gc);
     gc->stats[2].collection_count++;
     for (unsigned i = 0; i < HD_GENERATIONS; i++)
         gc->stats[2].collected_count += gc->current.unreachable_count[i];
@@ -495,8 +510,10 @@ bool hd_gc_full_step(struct hd_gc *gc, uint64_t units)
             used = mark_step(gc, units);
         else if (gc->phase == HD_PHASE_CLEAR)
             used = clear_step(gc, units);
-        else
+        else if (gc->phase == HD_PHASE_AGE)
             used = age_step(gc, units);
+        else
+            used = wipe_step(gc, units);
         units -= used < units ? used : units;
     }
     return gc->phase != HD_PHASE_IDLE;

@@ -93,14 +93,14 @@ static uint64_t young_needed(const struct hd_gc *gc, unsigned generation)
 int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation)
 {
     struct hd_young_list *list = &gc->young[generation];
-    if (young_needed(gc, generation) <= list->capacity)
+    if (young_needed(gc, generation) <= list->capacity && gc->young[0].length + gc->young[1].length < HD_YOUNG_MAX)
         return 0;
     /* Most of the young die young; only when half of the list lives does it need to grow. */
     compact_young(gc, list, generation);
-    if (young_needed(gc, generation) <= list->capacity / 2)
-        return 0;
     if (gc->young[0].length + gc->young[1].length >= HD_YOUNG_MAX)
         return HD_ELIMIT;
+    if (young_needed(gc, generation) <= list->capacity / 2)
+        return 0;
     uint64_t capacity = list->capacity ? (uint64_t)list->capacity * 2 : 1024;
     while (capacity < young_needed(gc, generation))
         capacity *= 2;
@@ -148,7 +148,7 @@ int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *o
     if (ops->inner) {
         /* Fixed parts begin as nothing; what lies behind them is its type's to fill before it is counted in. */
         memset(payload, 0, payload_bytes < HD_PAYLOAD_ZEROED_BYTES ? payload_bytes : HD_PAYLOAD_ZEROED_BYTES);
-        if (gc->phase != HD_PHASE_IDLE) {
+        if (hd_gc_is_collecting(gc)) {
             hd_table_bit_set(gc->table->mark, index);
             hd_table_bit_set(gc->table->done, index);
         }
@@ -196,6 +196,8 @@ static void dispose(struct hd_gc *gc, uint32_t index)
 {
     void *payload = hd_table_payload(gc->table, index);
     const struct hd_type_ops *ops = gc->types[hd_table_type(gc->table, index)];
+    if (gc->mark_cursor.index == index)
+        gc->mark_cursor.index = 0;
     if (ops->dispose)
         ops->dispose(gc, index, payload);
     hd_table_remove(gc->table, index);
@@ -228,10 +230,7 @@ void hd_gc_zero(struct hd_gc *gc, uint32_t index)
         gc->current.unreachable_count[state & HD_STATE_TRACKED ? state & HD_STATE_GENERATION : 0]++;
     hd_gc_untrack(gc, index);
     table->state[index] |= HD_STATE_DYING;
-    /* No marker follows it any more: what it refers to is shaded as it is given up. */
-    hd_table_bit_set(table->done, index);
-    if (gc->mark_cursor.index == index)
-        gc->mark_cursor.index = 0;
+    /* A marker follows it as any other: what it has given up until then was shaded. */
     *dead_link(gc, index) = gc->dead_head;
     gc->dead_head = index;
     gc->dead_count++;
@@ -320,12 +319,26 @@ static struct hd_gc_cursor *next_dead(struct hd_gc *gc)
     struct hd_gc_cursor *cursor = &gc->dead_cursor;
     if (cursor->index)
         return cursor;
-    if (gc->dead_head) {
-        *cursor = (struct hd_gc_cursor){.index = gc->dead_head};
-        gc->dead_head = *dead_link(gc, gc->dead_head);
+    uint32_t *head = gc->dead_before ? &gc->dead_before : &gc->dead_head;
+    bool large_first = gc->dead_wait && !gc->dead_before && gc->dead_large.index;
+    if (*head && !large_first) {
+        *cursor = (struct hd_gc_cursor){.index = *head};
+        *head = *dead_link(gc, *head);
         return cursor;
     }
     return gc->dead_large.index ? &gc->dead_large : NULL;
+}
+
+bool hd_gc_dead_are_gone(struct hd_gc *gc)
+{
+    if (!gc->dead_wait) {
+        assert(gc->dead_before == 0);
+        gc->dead_before = gc->dead_head;
+        gc->dead_head = 0;
+        gc->dead_wait = true;
+    }
+    gc->dead_wait = gc->dead_before || gc->dead_cursor.index || gc->dead_large.index;
+    return !gc->dead_wait;
 }
 
 bool hd_gc_reap(struct hd_gc *gc, uint64_t units)

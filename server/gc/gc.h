@@ -37,7 +37,7 @@
  *       payload and no reference outside objects and roots is held across one.
  *   R4  While marking: every reference that leaves an object or a root, and
  *       every one moved within an object, is shaded.
- *   R5  mark(x) is set for each object born while a full collection is under way.
+ *   R5  mark(x) is set for each object born while a full collection is under way; when none is, for no object.
  */
 #ifndef HEAPD_GC_GC_H
 #define HEAPD_GC_GC_H
@@ -147,6 +147,7 @@ enum hd_phase {
     HD_PHASE_MARK = 2,
     HD_PHASE_CLEAR = 3, /* unmarked objects are being cleared */
     HD_PHASE_AGE = 4,   /* survivors become old */
+    HD_PHASE_WIPE = 5,  /* it is over; marks are cleared, so that the next one can begin at once */
 };
 
 struct hd_generation_stats {
@@ -231,12 +232,14 @@ struct hd_gc {
     /* Objects whose count is zero, newest first, threaded through payload bytes 4..7. */
     uint32_t dead_head;
     uint64_t dead_count;
+    uint32_t dead_before;            /* those that had died when marking found nothing more, likewise threaded */
+    bool dead_wait;                  /* marking waits for these, and for what the cursors are at */
     struct hd_gc_cursor dead_cursor; /* the one being taken apart */
     struct hd_gc_cursor dead_large;  /* a large one, put off while there are others */
 
     /* The full collection under way. */
     enum hd_phase phase;
-    bool marking; /* phase is ROOTS or MARK: barriers are on */
+    bool marking;                    /* phase is ROOTS or MARK: barriers are on */
     struct hd_gc_observer *observer; /* borrow; NULL: nobody. One at a time */
     struct hd_root_source *roots;
     struct hd_root_source *root_next;
@@ -414,12 +417,16 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
 
 /*
  * Begins a full collection, if none is under way: snapshot at the beginning. A dry
- * run counts what a collection would free, and frees nothing. O(table / 64) for the
- * bitmaps.
+ * run counts what a collection would free, and frees nothing.
  */
 void hd_gc_full_start(struct hd_gc *gc, bool dry_run);
 /* Goes on with it for about `units`. True while it is under way. */
 bool hd_gc_full_step(struct hd_gc *gc, uint64_t units);
+/* Are objects still looked for, followed or cleared? What comes after is over soon, and changes no object. */
+static inline bool hd_gc_is_collecting(const struct hd_gc *gc)
+{
+    return gc->phase != HD_PHASE_IDLE && gc->phase != HD_PHASE_WIPE;
+}
 
 /*
  * Makes all tracked objects frozen (CPython's permanent generation: kept whether

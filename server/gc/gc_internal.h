@@ -14,6 +14,11 @@ int hd_gc_young_reserve(struct hd_gc *gc, unsigned generation) HD_MUST_USE;
 
 /* Gives up an object's references from the cursor on, about `units` of them; returns how many. */
 uint64_t hd_gc_give_up(struct hd_gc *gc, struct hd_gc_cursor *cursor, uint64_t units);
+/*
+ * Has all been taken apart that was dead when this was first asked? Those that die meanwhile come after them. True ends
+ * the waiting.
+ */
+bool hd_gc_dead_are_gone(struct hd_gc *gc);
 bool hd_gc_cursor_at_end(const struct hd_gc *gc, const struct hd_gc_cursor *cursor);
 
 /* Tells those who wait for the end of an object that it comes. */

@@ -188,7 +188,7 @@ static void promote(struct hd_gc *gc, const uint32_t *survivors, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = survivors[i];
         /* Looking for room costs a pass over the list: when there was none, not for each of the others. */
-        if (has_room && middle->length == middle->capacity)
+        if (has_room && (middle->length == middle->capacity || middle->length == HD_YOUNG_MAX))
             has_room = hd_gc_young_reserve(gc, 1) == 0;
         if (!has_room) {
             hd_gc_make_old(gc, index);

@@ -257,7 +257,7 @@ static bool begin_full(struct hd_heap *heap, struct hd_collect *collect, uint64_
     if (!collect->dry_run)
         hd_gc_collect_young(gc, 1, &collect->young);
     /* What became garbage after a collection began is only found by the next one. */
-    bool under_way = gc->phase != HD_PHASE_IDLE && gc->dry_run == collect->dry_run;
+    bool under_way = hd_gc_is_collecting(gc) && gc->dry_run == collect->dry_run;
     collect->wait_for = (collect->dry_run ? gc->dry_run_ended_count : gc->full_ended_count) + (under_way ? 2 : 1);
     hd_gc_full_start(gc, collect->dry_run);
     collect->begun = true;

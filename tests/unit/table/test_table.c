@@ -236,7 +236,15 @@ static void marks_are_cleared(void **state)
         if (index % 3 == 0)
             hd_table_bit_set(table->done, index);
     }
-    hd_table_clear_marks(table);
+    uint32_t steps = 0;
+    for (uint32_t at = 0; at < table->length; steps++) {
+        for (uint32_t i = 1; i < at && i <= COUNT; i++)
+            assert_false(hd_table_bit(table->mark, i));
+        if (at + 20000 < COUNT)
+            assert_true(hd_table_bit(table->mark, at + 20000));
+        at = hd_table_clear_marks(table, at, 10000);
+    }
+    assert_true(steps > COUNT / 20000);
     for (uint32_t i = 1; i <= COUNT; i++)
         assert_false(hd_table_bit(table->mark, i) || hd_table_bit(table->done, i));
     end(&fixture);
