@@ -18,6 +18,9 @@ endif()
 if(HEAPD_DEBUG_CHECKS)
     target_compile_definitions(heapd_options INTERFACE HEAPD_DEBUG_CHECKS=1)
 endif()
+if(HEAPD_STRESS)
+    target_compile_definitions(heapd_options INTERFACE HEAPD_STRESS=1 HEAPD_TABLE_CHUNK=4096)
+endif()
 target_compile_definitions(heapd_options INTERFACE
     HEAPD_ARENA_KIB=${HEAPD_ARENA_KIB} HEAPD_POOL_KIB=${HEAPD_POOL_KIB})
 

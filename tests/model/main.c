@@ -63,7 +63,11 @@ static void start(struct run *run, const struct run_options *options)
     struct hd_heap_config config;
     hd_heap_config_default(&config);
     config.hash_key[0] = options->seed;
+#ifdef HEAPD_STRESS
+    config.thresholds[0] = 1 + run_below(run, 5);
+#else
     config.thresholds[0] = 20 + run_below(run, 700);
+#endif
     config.thresholds[1] = 2 + run_below(run, 10);
     config.thresholds[2] = 1 + run_below(run, 5);
     config.settle_units = 4 + run_below(run, 300);
@@ -72,8 +76,11 @@ static void start(struct run *run, const struct run_options *options)
     MODEL_ASSERT(hd_heap_new(hd_os_linux(), &config, &run->heap) == 0);
     run->objects = &run->heap->objects;
     run->gc = &run->heap->gc;
+    run->limit_bytes = UINT64_MAX;
     if (options->limit_bytes)
-        run->heap->budget.limit_bytes = run->heap->budget.used_bytes + options->limit_bytes;
+        run->limit_bytes = run->heap->budget.used_bytes + options->limit_bytes;
+    run->heap->budget.limit_bytes = run->limit_bytes;
+    run_sessions_start(run);
     run->source.scan = scan;
     hd_gc_add_roots(run->gc, &run->source);
 }
@@ -86,6 +93,8 @@ static void finish(struct run *run)
     run_collect(run, 2);
     check(run);
     /* All handles and names go: nothing is left. */
+    run->heap->budget.limit_bytes = UINT64_MAX;
+    run_sessions_end(run);
     for (size_t i = 0; i < MODEL_ROOTS; i++) {
         hd_value old = run->model.roots[i].word;
         run->model.roots[i] = (struct model_value){.word = HD_NONE};
@@ -130,19 +139,19 @@ static void run_seed(const struct run_options *options)
     if (options->verbose)
         printf("  objects created %" PRIu64 ", at once %u, collections %" PRIu64 "/%" PRIu64 "/%" PRIu64
                ", found %" PRIu64 "/%" PRIu64 "/%" PRIu64 ", operations refused %" PRIu64 ", walks whole %" PRIu64
-               ", changed %" PRIu64 ", compactions %" PRIu64 "\n",
+               ", changed %" PRIu64 ", compactions %" PRIu64 ", searches %" PRIu64 "\n",
                run.gc->created_count, run.live_peak, run.gc->stats[0].collection_count,
                run.gc->stats[1].collection_count, run.gc->stats[2].collection_count, run.gc->stats[0].collected_count,
                run.gc->stats[1].collected_count, run.gc->stats[2].collected_count, run.failed_count,
-               run.walk_done_count, run.walk_changed_count, run.gc->compaction.compaction_count);
+               run.walk_done_count, run.walk_changed_count, run.gc->compaction.compaction_count, run.relief_count);
     finish(&run);
 }
 
-/* A third of the seeds each: as it comes, with allocations that fail, with a limit. */
+/* A quarter of the seeds each: as it comes, with allocations that fail, with a limit, with both. */
 static void choose(struct run_options *options)
 {
-    options->fault_percent = options->seed % 3 == 1 ? 15 : 0;
-    options->limit_bytes = options->seed % 3 == 2 ? UINT64_C(200) << 10 : 0; /* beside what an empty heap takes */
+    options->fault_percent = options->seed % 2 == 1 ? 15 : 0;
+    options->limit_bytes = options->seed % 4 >= 2 ? UINT64_C(200) << 10 : 0; /* beside what an empty heap takes */
 }
 
 int main(int argc, char **argv)

@@ -274,6 +274,8 @@ void model_reach(struct model *model)
     for (uint32_t i = 1; i < model->object_count; i++)
         model->objects[i].reached = false;
     reach_all(&search, model->roots, MODEL_ROOTS);
+    for (size_t i = 0; i < MODEL_SESSIONS; i++)
+        reach_all(&search, model->held[i], MODEL_SLOTS);
     reach_all(&search, &model->walk_root, 1);
     reach_all(&search, model->globals, model->global_count);
     reach_from(&search);

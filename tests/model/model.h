@@ -57,6 +57,8 @@ struct model_object {
 };
 
 #define MODEL_ROOTS 48
+#define MODEL_SESSIONS 3
+#define MODEL_SLOTS 12
 
 struct model {
     struct model_object *objects; /* own; number 0 is none */
@@ -66,8 +68,9 @@ struct model {
     uint32_t *by_index;   /* own; the object of a table index, if its identity is right */
     uint32_t by_index_count;
     struct model_value roots[MODEL_ROOTS];
-    struct model_value walk_root; /* of the walk under way */
-    struct model_value *globals;  /* own; name, value in turn */
+    struct model_value held[MODEL_SESSIONS][MODEL_SLOTS]; /* by the sessions' handles; HD_ABSENT: none */
+    struct model_value walk_root;                         /* of the walk under way */
+    struct model_value *globals;                          /* own; name, value in turn */
     uint32_t global_count;
     uint32_t global_capacity;
     uint32_t *queue; /* own; of the search */

@@ -477,7 +477,8 @@ static void op_contains(struct run *run)
     if (object) {
         bool hashed = object->kind == HD_IS_DICT || object->kind == HD_IS_SET;
         int wanted = object->kind == HD_IS_CLASS ? HD_ETYPE : hashed && !key_hashable(run, &key) ? HD_EUNHASHABLE : 0;
-        /* Whether two containers are equal, however deep and whatever circles they are in, is not the model's to say. */
+        /* Whether two containers are equal, however deep and whatever circles they are in, is not the model's to say.
+         */
         struct model_scalar scalar;
         bool plain = key.value.word == HD_ABSENT || model_scalar_of(&run->model, key.value, &scalar);
         bool found, there = find_key(run, object, object->kind == HD_IS_DICT ? 2 : 1, &key) >= 0;
@@ -971,7 +972,7 @@ static const struct {
     {op_table_get, 6},     {op_table_remove, 7},     {op_pop_last, 3},   {op_attribute_set, 10},
     {op_attribute_get, 5}, {op_attribute_delete, 3}, {op_bind, 4},       {op_unbind, 3},
     {op_look_up, 4},       {op_close_scope, 1},      {op_add, 4},        {op_build, 5},
-    {run_work, 20},
+    {run_work, 20},        {run_session, 10},
 };
 
 void run_operation(struct run *run)

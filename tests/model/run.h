@@ -3,6 +3,7 @@
 #define HEAPD_TESTS_MODEL_RUN_H
 
 #include "model.h"
+#include "session/session.h"
 
 struct run_options {
     uint64_t seed;
@@ -35,6 +36,12 @@ struct run {
     uint64_t walk_done_count;
     uint64_t walk_changed_count;
     uint32_t freeze_next;
+    struct hd_session sessions[MODEL_SESSIONS];
+    uint32_t generations[MODEL_SESSIONS][MODEL_SLOTS]; /* of the last use of a slot */
+    struct hd_relief relief;                           /* a search for memory in slices */
+    bool relieving;
+    uint64_t relief_count;
+    uint64_t limit_bytes; /* what the limit is but for a while; UINT64_MAX: none */
     uint64_t done_by_operation[64];
 };
 
@@ -58,6 +65,12 @@ void run_operation(struct run *run);
 /* The operations on the collector and on walks (work.c). */
 void run_work(struct run *run);
 void run_end_walk(struct run *run);
+/* One operation on a session (sessions.c). */
+void run_session(struct run *run);
+void run_sessions_start(struct run *run);
+/* Ends that have begun are brought to their end. */
+void run_sessions_settle(struct run *run);
+void run_sessions_end(struct run *run);
 /* A collection in one go; after one of generation 2 the numbers must be the model's. */
 void run_collect(struct run *run, unsigned generation);
 

@@ -13,8 +13,10 @@ static void unfreeze(struct run *run)
 void run_collect(struct run *run, unsigned generation)
 {
     struct hd_collection found;
-    if (generation == 2)
+    if (generation == 2) {
         unfreeze(run);
+        run_sessions_settle(run);
+    }
     MODEL_ASSERT(hd_heap_collect(run->heap, generation, &found) == 0);
     run->collection_count++;
     if (generation < 2)
@@ -90,10 +92,51 @@ static void dry_run(struct run *run)
     MODEL_ASSERT(run->heap->table.live_count + run->gc->freed_count == live);
 }
 
+/* A search for memory goes on beside everything else, as at the limit, and now and then to its end. */
+static void relieve_step(struct run *run)
+{
+    if (!run->relieving)
+        hd_heap_relief_begin(run->heap, &run->relief);
+    run->relieving = hd_heap_relief_step(run->heap, &run->relief, 1 + run_below(run, 2000)) != HD_RELIEF_ENDED;
+    run->relief_count += !run->relieving;
+}
+
+/* The limit comes close for a while, and goes away again. */
+static void change_limit(struct run *run)
+{
+    struct hd_budget *budget = &run->heap->budget;
+    if (run->options->limit_bytes == 0)
+        return;
+    budget->limit_bytes = run->limit_bytes;
+    if (run_below(run, 2) && budget->used_bytes < budget->limit_bytes)
+        budget->limit_bytes = budget->used_bytes + run_below(run, 1 << 16);
+}
+
+static void give_back(struct run *run)
+{
+    if (run_below(run, 4) == 0)
+        hd_alloc_trim(run->heap->alloc);
+    else if (run_below(run, 3) == 0)
+        (void)hd_table_release(&run->heap->table);
+    else
+        (void)hd_heap_release_step(run->heap, run_below(run, 20000));
+}
+
+/* Where constants are tiny, all that can be done is done all the time. */
+static void at_every_chance(struct run *run)
+{
+#ifdef HEAPD_STRESS
+    hd_heap_compact_begin(run->heap);
+    hd_heap_collect_start(run->heap);
+    hd_heap_step(run->heap, 1 + run_below(run, 40));
+#endif
+    (void)run;
+}
+
 void run_work(struct run *run)
 {
     run->fault_in = run->fault_in && run_below(run, 3) == 0 ? run->fault_in : 0;
-    uint32_t what = run_below(run, 64);
+    uint32_t what = run_below(run, 72);
     if (what < 20)
         hd_heap_settle(run->heap);
     else if (what < 34)
@@ -114,8 +157,15 @@ void run_work(struct run *run)
         run->freeze_next = hd_heap_freeze_step(run->heap, what == 44, &run->freeze_next, 40) ? run->freeze_next : 0;
     else if (what == 46)
         dry_run(run);
+    else if (what >= 64 && what < 69)
+        relieve_step(run);
+    else if (what == 69)
+        change_limit(run);
+    else if (what > 69)
+        give_back(run);
     else if (run->walk)
         step_walk(run);
     else
         begin_walk(run);
+    at_every_chance(run);
 }

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -54,9 +55,14 @@ class Daemon:
         self._finalizer = weakref.finalize(self, _stop, self.process, self._keep, self.folder, self.owner)
         self._await(timeout)
 
+    def _listens(self) -> bool:
+        # The socket's file is there a moment before it takes connections.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.path) == 0
+
     def _await(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        while not os.path.exists(self.path):
+        while not self._listens():
             status = self.process.poll()
             if status is not None:
                 self.stop()

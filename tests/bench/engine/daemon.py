@@ -8,6 +8,7 @@ phases together the daemon's slices, in elapsed time.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,11 +17,16 @@ import time
 IDLE_SECONDS = 3
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def start_daemon(folder, path):
     daemon = subprocess.Popen([os.path.join(folder, "heapd"), "--listen", f"unix:{path}", "--until-eof",
                                "--log-level", "error"], stdin=subprocess.PIPE)
     deadline = time.monotonic() + 10
-    while not os.path.exists(path):
+    while not listens(path):
         if daemon.poll() is not None or time.monotonic() > deadline:
             sys.exit("heapd does not start")
         time.sleep(0.01)
