@@ -107,9 +107,8 @@ static void change_limit(struct run *run)
     struct hd_budget *budget = &run->heap->budget;
     if (run->options->limit_bytes == 0)
         return;
-    budget->limit_bytes = run->limit_bytes;
-    if (run_below(run, 2) && budget->used_bytes < budget->limit_bytes)
-        budget->limit_bytes = budget->used_bytes + run_below(run, 1 << 16);
+    uint64_t close_bytes = budget->used_bytes + run_below(run, 1 << 16);
+    budget->limit_bytes = run_below(run, 2) && close_bytes < run->limit_bytes ? close_bytes : run->limit_bytes;
 }
 
 static void give_back(struct run *run)
