@@ -66,6 +66,8 @@
     X(MAPPED, 55, FAILED_PRECONDITION, "somebody has the buffer mapped for writing; unmap it and seal again") \
     X(DESCRIPTORS, 56, RESOURCE_EXHAUSTED, "the daemon has no descriptor left; release buffers or raise its limit of open files") \
     /* Tokens: 59. */ \
+    /* batches */ \
+    X(BATCH, 57, FAILED_PRECONDITION, "batches are not made so; see Begin") \
     X(TOKEN, 59, NOT_FOUND, "the token has run out: its time is over, or it was used as often as it may be; make a new one")
 
 enum hd_error {

@@ -68,7 +68,8 @@ static int queue_release_frame(struct heapd_connection *connection, uint32_t cou
 
 void hd_call_queue_releases(struct heapd_connection *connection)
 {
-    while (connection->slots.release_count > 0 && !connection->broken) {
+    /* In a batch they would be undone if it fails, and their slots are used again before that is known. */
+    while (connection->slots.release_count > 0 && !connection->broken && !connection->in_batch) {
         uint32_t count = connection->slots.release_count;
         if (queue_release_frame(connection, count < HD_RELEASE_BATCH ? count : HD_RELEASE_BATCH, 0))
             return;
@@ -85,7 +86,7 @@ int heapd_release(struct heapd_connection *connection, heapd_handle handle)
     code = hd_slots_release(&connection->slots, handle);
     if (code == HD_SLOTS_RELEASE_EARLY) {
         code = 0;
-        if (connection->broken || queue_release_frame(connection, 1, handle))
+        if (connection->broken || connection->in_batch || queue_release_frame(connection, 1, handle))
             hd_slots_release_later(&connection->slots, handle);
     }
     hd_leave(connection);
@@ -249,7 +250,10 @@ int hd_call_sync(struct heapd_connection *connection, const struct hd_call *call
     if (refused)
         return refused;
     struct hd_request *request = NULL;
-    code = code ? hd_fail(error, code) : hd_call_queue(connection, call, &request, error);
+    if (!code && connection->in_batch)
+        code = hd_fail_with(error, HD_EBATCH, "a batch is open, so the answer would never come; begin the request");
+    else
+        code = code ? hd_fail(error, code) : hd_call_queue(connection, call, &request, error);
     if (!code) {
         struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
         request->claimed = true;

@@ -51,6 +51,7 @@ struct heapd_connection {
     bool closing;            /* goodbye was said: the end of the stream is no failure */
     bool reading;            /* a thread has the reader's part; the input is its own then */
     bool writing;            /* a thread has the writer's part */
+    bool in_batch;           /* requests are kept by the daemon: nothing can be waited for, releases wait */
     struct hd_buffer output; /* requests not sent yet */
     struct hd_buffer input;  /* replies not taken apart yet */
     uint64_t queued_bytes;   /* put into output since the beginning; sent: queued - readable(output) */

@@ -388,6 +388,7 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_COMPARE:
     case HEAPD_METHOD_HASH:
     case HEAPD_METHOD_UPDATE:
+    case HEAPD_METHOD_VERSION:
         return &value_form;
     case HEAPD_METHOD_SET_COMBINE:
     case HEAPD_METHOD_SET_COMPARE:

@@ -191,6 +191,11 @@ static int add(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t
     return error;
 }
 
+bool hd_heap_name_expires(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size)
+{
+    return hd_names_check(heap, scope, name, size) == 0 && find(heap, scope_of(heap, scope), name, size) != 0;
+}
+
 void hd_expiry_forget(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size)
 {
     scope = scope_of(heap, scope);

@@ -89,6 +89,9 @@ int hd_heap_bind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size
 int hd_heap_rebind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value) HD_MUST_USE;
 /* Looks in the scope, along its parents, then globally. HD_ENAME. */
 int hd_heap_lookup(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value *out) HD_MUST_USE;
+/* Looks in the scope alone. HD_ENAME. */
+int hd_heap_lookup_own(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size,
+                       hd_value *out) HD_MUST_USE;
 /* Of this scope alone. HD_ENAME. */
 int hd_heap_unbind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size) HD_MUST_USE;
 /*
@@ -102,6 +105,8 @@ int hd_heap_add_to_name(struct hd_heap *heap, hd_value scope, const uint8_t *nam
  * more, but for one given with it.
  */
 #define HD_NEVER UINT64_MAX
+/* Has the name, in this scope itself, a time to live? */
+bool hd_heap_name_expires(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size);
 /* As hd_heap_bind; at that moment, or when hd_heap_expire first hears that it has passed, the name is unbound. */
 int hd_heap_bind_until(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value value,
                        uint64_t at) HD_MUST_USE;

@@ -94,6 +94,16 @@ int hd_heap_lookup(struct hd_heap *heap, hd_value scope, const uint8_t *name, si
     }
 }
 
+int hd_heap_lookup_own(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, hd_value *out)
+{
+    struct hd_key key;
+    hd_value names;
+    int error = prepare(heap, scope, name, size, &key, &names);
+    if (!error)
+        error = hd_dict_get(&heap->objects, names, &key, out);
+    return error == HD_EKEY ? HD_ENAME : error;
+}
+
 int hd_heap_unbind(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size)
 {
     struct hd_key key;

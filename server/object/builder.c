@@ -100,7 +100,12 @@ static int build_at_once(struct hd_objects *objects, const struct hd_build *buil
 
 int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
 {
-    return build_at_once(objects, build, HD_ABSENT, out);
+    /* Nobody knows what is being made yet, so there is nothing to undo. */
+    struct hd_undo *undo = objects->undo;
+    objects->undo = NULL;
+    int error = build_at_once(objects, build, HD_ABSENT, out);
+    objects->undo = undo;
+    return error;
 }
 
 static bool can_extend(const struct hd_objects *objects, hd_value container)

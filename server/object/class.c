@@ -10,6 +10,7 @@
 
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 #define CLASS_ID_BITS 24
 #define CLASS_ID_MASK ((UINT32_C(1) << CLASS_ID_BITS) - 1)
@@ -184,7 +185,11 @@ static int add_to_layout(struct hd_objects *objects, hd_value class_value, struc
     if (class->layout_count == HD_ATTRIBUTES_MAX)
         return HD_ELIMIT;
     hd_gc_touch(objects->gc, hd_value_index(class_value));
+    /* That a layout knows one name more shows in no object: it stays, whatever becomes of a batch. */
+    struct hd_undo *undo = objects->undo;
+    objects->undo = NULL;
     error = hd_dict_set(objects, class->layout, name, hd_value_int(class->layout_count));
+    objects->undo = undo;
     if (!error)
         class->layout_count++;
     return error;
@@ -200,15 +205,18 @@ static void confirm(struct hd_class *class, uint32_t count)
 static void drop_unconfirmed(struct hd_objects *objects, hd_value class_value)
 {
     struct hd_class *class = class_of(objects, class_value);
+    struct hd_undo *undo = objects->undo;
+    objects->undo = NULL; /* as for what added them */
     while (class->builder_count == 0 && class->layout_count > class->confirmed_count) {
         hd_value name, number;
         /* A str takes no memory to hash. */
         if (hd_dict_pop_last(objects, class->layout, &name, &number) != 0)
-            return;
+            break;
         hd_gc_release(objects->gc, name);
         hd_gc_touch(objects->gc, hd_value_index(class_value));
         class->layout_count--;
     }
+    objects->undo = undo;
 }
 
 int hd_class_add_attribute(struct hd_objects *objects, hd_value class_value, struct hd_key *name)
@@ -407,6 +415,14 @@ static bool is_attribute_name(const struct hd_objects *objects, const struct hd_
     return size > 0 && size <= HD_NAME_MAX_BYTES;
 }
 
+static void note_slot(struct hd_objects *objects, hd_value instance, uint32_t number)
+{
+    hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_WORD,
+                                                 .owner = instance,
+                                                 .position = number,
+                                                 .value = instance_of(objects, instance)->slots[number]});
+}
+
 /* Sets an attribute of an instance; a name that is new to the layout is not confirmed. */
 static int instance_set(struct hd_objects *objects, hd_value object, struct hd_key *name, hd_value value,
                         uint32_t *number)
@@ -420,8 +436,11 @@ static int instance_set(struct hd_objects *objects, hd_value object, struct hd_k
     }
     if (!error)
         error = reserve_slot(objects, object, *number);
+    if (!error)
+        error = hd_undo_prepare(objects);
     if (error)
         return error;
+    note_slot(objects, object, *number);
     hd_gc_store(objects->gc, hd_value_index(object), &instance_of(objects, object)->slots[*number], value);
     return 0;
 }
@@ -466,6 +485,10 @@ int hd_attribute_delete(struct hd_objects *objects, hd_value object, struct hd_k
     struct hd_instance *instance = instance_of(objects, object);
     if (number >= slot_count(instance) || instance->slots[number] == HD_ABSENT)
         return HD_EATTRIBUTE;
+    error = hd_undo_prepare(objects);
+    if (error)
+        return error;
+    note_slot(objects, object, number);
     hd_gc_store(objects->gc, hd_value_index(object), &instance->slots[number], HD_ABSENT);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "object/hash_table.h"
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 static struct hd_hash_table *table_of(const struct hd_objects *objects, hd_value value)
 {
@@ -144,11 +145,31 @@ int hd_dict_get(struct hd_objects *objects, hd_value dict, struct hd_key *key, h
     return 0;
 }
 
+/* Before a change: what it takes to undo it, if it may have to be. */
+static int prepare(struct hd_objects *objects, hd_value owner, unsigned stride)
+{
+    int error = hd_undo_prepare(objects);
+    if (!error && hd_undo_is_open(objects))
+        hd_hash_table_hold(objects, owner, stride);
+    return error;
+}
+
+static void note_taken(struct hd_objects *objects, hd_value owner, uint32_t hash, uint32_t entry, hd_value key,
+                       hd_value value)
+{
+    hd_undo_note(
+        objects,
+        &(struct hd_undo_note){
+            .kind = HD_UNDO_TAKEN, .owner = owner, .hash = hash, .position = entry, .key = key, .value = value});
+}
+
 /* Adds an entry for a key that was looked for in vain. */
 static int add(struct hd_objects *objects, hd_value owner, unsigned stride, struct hd_key *key, hd_value value)
 {
     hd_value key_value;
-    int error = hd_key_to_value(objects, key, &key_value);
+    int error = prepare(objects, owner, stride);
+    if (!error)
+        error = hd_key_to_value(objects, key, &key_value);
     if (error)
         return error;
     error = hd_hash_table_add(objects, owner, stride, key, key_value, value);
@@ -156,6 +177,8 @@ static int add(struct hd_objects *objects, hd_value owner, unsigned stride, stru
         hd_gc_release(objects->gc, key_value);
     else if (hd_gc_type(objects->gc, owner) == HD_TYPE_FROZENSET)
         hd_frozenset_sum_up(hd_gc_payload(objects->gc, owner), key);
+    if (!error)
+        hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_ADDED, .owner = owner, .hash = key->hash});
     return error;
 }
 
@@ -168,6 +191,19 @@ int hd_dict_set(struct hd_objects *objects, hd_value dict, struct hd_key *key, h
         return error;
     if (entry == HD_ENTRY_NONE)
         return add(objects, dict, 2, key, value);
+    if (hd_undo_is_open(objects)) {
+        error = hd_undo_make_room(objects);
+        if (error)
+            return error;
+        hd_hash_table_hold(objects, dict, 2);
+        error = hd_hash_table_find(objects, table, 2, key, &entry);
+        if (error)
+            return error;
+        hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_WORD,
+                                                     .owner = dict,
+                                                     .position = entry,
+                                                     .value = table->entries[(size_t)entry * 2 + 1]});
+    }
     hd_gc_store(objects->gc, hd_value_index(dict), &table->entries[(size_t)entry * 2 + 1], value);
     return 0;
 }
@@ -175,13 +211,16 @@ int hd_dict_set(struct hd_objects *objects, hd_value dict, struct hd_key *key, h
 int hd_dict_pop(struct hd_objects *objects, hd_value dict, struct hd_key *key, hd_value *out)
 {
     uint32_t entry;
-    int error = hd_hash_table_find(objects, table_of(objects, dict), 2, key, &entry);
+    int error = prepare(objects, dict, 2);
+    if (!error)
+        error = hd_hash_table_find(objects, table_of(objects, dict), 2, key, &entry);
     if (error)
         return error;
     if (entry == HD_ENTRY_NONE)
         return HD_EKEY;
     hd_value key_value, value;
     hd_hash_table_take(objects, dict, 2, key, entry, &key_value, &value);
+    note_taken(objects, dict, key->hash, entry, key_value, value);
     hd_gc_release(objects->gc, key_value);
     if (out)
         *out = value;
@@ -204,12 +243,15 @@ int hd_set_add(struct hd_objects *objects, hd_value set, struct hd_key *key, boo
 int hd_set_discard(struct hd_objects *objects, hd_value set, struct hd_key *key, bool *was_there)
 {
     uint32_t entry;
-    int error = hd_hash_table_find(objects, table_of(objects, set), 1, key, &entry);
+    int error = prepare(objects, set, 1);
+    if (!error)
+        error = hd_hash_table_find(objects, table_of(objects, set), 1, key, &entry);
     if (error)
         return error;
     if (entry != HD_ENTRY_NONE) {
         hd_value key_value, unused;
         hd_hash_table_take(objects, set, 1, key, entry, &key_value, &unused);
+        note_taken(objects, set, key->hash, entry, key_value, HD_ABSENT);
         hd_gc_release(objects->gc, key_value);
         if (hd_gc_type(objects->gc, set) == HD_TYPE_FROZENSET)
             hd_frozenset_take_off(hd_gc_payload(objects->gc, set), key);
@@ -274,15 +316,19 @@ int hd_dict_pop_last(struct hd_objects *objects, hd_value dict, hd_value *key, h
 {
     const struct hd_hash_table *table = table_of(objects, dict);
     unsigned stride = stride_of(objects, dict);
+    int error = prepare(objects, dict, stride);
+    if (error)
+        return error;
     uint32_t entry = hd_hash_table_last(table, stride);
     if (entry == HD_ENTRY_NONE)
         return HD_EKEY;
     struct hd_key last = hd_key_of(table->entries[(size_t)entry * stride]);
-    int error = hd_key_hash(objects, &last);
+    error = hd_key_hash(objects, &last);
     if (error)
         return error;
     hd_value key_value, taken = HD_ABSENT;
     hd_hash_table_take(objects, dict, stride, &last, entry, &key_value, &taken);
+    note_taken(objects, dict, last.hash, entry, key_value, taken);
     *key = key_value;
     if (value)
         *value = taken;

@@ -54,6 +54,16 @@ void hd_holes_dig(struct hd_hash_table *table, unsigned stride, uint32_t entry)
         table->closing->to = first;
 }
 
+void hd_holes_fill(struct hd_hash_table *table, unsigned stride, uint32_t entry)
+{
+    hd_value hole = *key_at(table, stride, entry);
+    uint32_t ahead = hd_hole_forward(hole) - 1, behind = hd_hole_backward(hole) - 1;
+    if (behind)
+        set_run(table, stride, entry - behind, entry - 1);
+    if (ahead)
+        set_run(table, stride, entry + 1, entry + ahead);
+}
+
 void hd_holes_trim(struct hd_hash_table *table, unsigned stride)
 {
     const struct hd_closing *closing = hd_closing_moves(table) ? table->closing : NULL;

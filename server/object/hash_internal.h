@@ -48,6 +48,8 @@ static inline uint32_t hd_hole_backward(hd_value hole)
 
 /* The entry becomes a hole; what it held was taken out before. */
 void hd_holes_dig(struct hd_hash_table *table, unsigned stride, uint32_t entry);
+/* The opposite, with nothing dug or filled meanwhile: what stood beside the entry is as it was. */
+void hd_holes_fill(struct hd_hash_table *table, unsigned stride, uint32_t entry);
 /* Gives up the holes at the end. */
 void hd_holes_trim(struct hd_hash_table *table, unsigned stride);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "object/hash_internal.h"
+#include "object/undo.h"
 
 /* ---- looking -------------------------------------------------------------- */
 
@@ -224,7 +225,7 @@ int hd_hash_table_reserve(struct hd_objects *objects, hd_value owner, unsigned s
     /* More than was foreseen when the closing began: a good part of the table, so that ending it is no more. */
     if (hd_closing_moves(table) && (index_room(table) < more || table->closing->length - table->end < more))
         finish(objects, owner, table, stride);
-    if (more > table->capacity - table->end && has_many_holes(table))
+    if (more > table->capacity - table->end && has_many_holes(table) && !hd_undo_is_open(objects))
         close_holes(objects, owner, table, stride, more);
     /* The index first: an index that is larger than it need be does no harm if the entries then fail. */
     int error = reserve_index(objects, owner, table, stride, more);
@@ -271,7 +272,8 @@ int hd_hash_table_add(struct hd_objects *objects, hd_value owner, unsigned strid
         return error;
     struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
     hd_gc_touch(objects->gc, hd_value_index(owner));
-    work(objects, table, stride);
+    if (!hd_undo_is_open(objects))
+        work(objects, table, stride);
     hd_value *entry = table->entries + (size_t)table->end * stride;
     hd_gc_put_new(&entry[0], key_value);
     if (stride == 2)
@@ -297,6 +299,11 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
         *value_out = hd_gc_take(objects->gc, index, &words[1]);
     table->count--;
     table->version++;
+    /* What can be undone leaves its place: the rest is done when the log is closed. */
+    if (hd_undo_is_open(objects)) {
+        hd_holes_dig(table, stride, entry);
+        return;
+    }
     if (table->count == 0) {
         hd_hash_table_dispose(objects, table);
         return;
@@ -305,6 +312,57 @@ void hd_hash_table_take(struct hd_objects *objects, hd_value owner, unsigned str
     hd_holes_trim(table, stride);
     work(objects, table, stride);
     shrink(objects, owner, table, stride);
+}
+
+/* ---- under a log ---------------------------------------------------------- */
+
+void hd_hash_table_hold(struct hd_objects *objects, hd_value owner, unsigned stride)
+{
+    struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
+    if (table->closing)
+        finish(objects, owner, table, stride);
+}
+
+void hd_hash_table_tidy(struct hd_objects *objects, hd_value owner, unsigned stride)
+{
+    struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
+    if (table->count == 0) {
+        hd_hash_table_dispose(objects, table);
+        return;
+    }
+    hd_holes_trim(table, stride);
+    shrink(objects, owner, table, stride);
+}
+
+void hd_hash_table_take_back(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t hash,
+                             hd_value *key_out, hd_value *value_out)
+{
+    struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
+    uint32_t index = hd_value_index(owner), entry = table->end - 1;
+    hd_value *words = table->entries + (size_t)entry * stride;
+    if (table->slots)
+        hd_slots_take(table, hash, entry);
+    *key_out = hd_gc_take(objects->gc, index, &words[0]);
+    *value_out = stride == 2 ? hd_gc_take(objects->gc, index, &words[1]) : HD_ABSENT;
+    table->end--;
+    table->count--;
+    table->version++;
+}
+
+void hd_hash_table_put_back(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t hash, uint32_t entry,
+                            hd_value key_value, hd_value value)
+{
+    struct hd_hash_table *table = hd_gc_payload(objects->gc, owner);
+    hd_value *words = table->entries + (size_t)entry * stride;
+    hd_gc_touch(objects->gc, hd_value_index(owner));
+    hd_holes_fill(table, stride, entry);
+    hd_gc_put_new(&words[0], key_value);
+    if (stride == 2)
+        hd_gc_put_new(&words[1], value);
+    if (table->slots)
+        hd_slots_put(table, hash, entry);
+    table->count++;
+    table->version++;
 }
 
 /* The block, or the one that it was moved to; NULL when there is no memory. */

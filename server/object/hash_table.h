@@ -55,6 +55,18 @@ struct hd_candidates {
 };
 /* The next one, or HD_ENTRY_NONE. The table must not change in between. */
 uint32_t hd_hash_table_candidate(const struct hd_hash_table *table, unsigned stride, struct hd_candidates *candidates);
+/*
+ * For undo.c, while a log is open, in reverse order of the changes: the last entry is taken out as if it had never been
+ * added; an entry that was taken out goes back to its place (steals key_value and value). They cannot fail.
+ */
+void hd_hash_table_take_back(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t hash,
+                             hd_value *key_out, hd_value *value_out);
+void hd_hash_table_put_back(struct hd_objects *objects, hd_value owner, unsigned stride, uint32_t hash, uint32_t entry,
+                            hd_value key_value, hd_value value);
+/* Before the first change under a log: no entry moves from now on, until the log is closed. */
+void hd_hash_table_hold(struct hd_objects *objects, hd_value owner, unsigned stride);
+/* What a deletion under a log put off. */
+void hd_hash_table_tidy(struct hd_objects *objects, hd_value owner, unsigned stride);
 /* The first entry from a position on, or HD_ENTRY_NONE. */
 uint32_t hd_hash_table_next(const struct hd_hash_table *table, unsigned stride, uint32_t position);
 /* The last entry before a position, or HD_ENTRY_NONE. */

@@ -3,6 +3,7 @@
 
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 /* Elements that are moved to the front of their block in one go: more take too long for those who wait. */
 #define SLIDE_AT_ONCE (UINT32_C(1) << 17)
@@ -111,13 +112,21 @@ int hd_list_reserve(struct hd_objects *objects, hd_value value, uint32_t more)
     return resize(objects, value, capacity > UINT32_MAX ? list->head + needed : (uint32_t)capacity);
 }
 
+static void note_inserted(struct hd_objects *objects, hd_value list, uint32_t position)
+{
+    hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_INSERTED, .owner = list, .position = position});
+}
+
 int hd_list_append(struct hd_objects *objects, hd_value value, hd_value element)
 {
-    int error = hd_list_reserve(objects, value, 1);
+    int error = hd_undo_prepare(objects);
+    if (!error)
+        error = hd_list_reserve(objects, value, 1);
     if (error)
         return error;
     struct hd_list *list = list_of(objects, value);
     hd_gc_touch(objects->gc, hd_value_index(value));
+    note_inserted(objects, value, list->length);
     hd_gc_put_new(&list->items[list->head + list->length++], element);
     return 0;
 }
@@ -153,12 +162,16 @@ int hd_list_insert(struct hd_objects *objects, hd_value value, int64_t index, hd
         return hd_list_append(objects, value, element);
     uint32_t position = (uint32_t)index;
     bool from_front = position < list->length / 2;
-    int error = from_front ? reserve_front(objects, value) : hd_list_reserve(objects, value, 1);
+    int error = hd_undo_prepare(objects);
+    if (error)
+        return error;
+    error = from_front ? reserve_front(objects, value) : hd_list_reserve(objects, value, 1);
     if (error)
         return error;
     list = list_of(objects, value);
     struct hd_gc *gc = objects->gc;
     hd_gc_touch(gc, hd_value_index(value));
+    note_inserted(objects, value, position);
     hd_value *items = list->items + list->head;
     if (from_front) {
         hd_gc_shade_words(gc, items, position);
@@ -204,6 +217,13 @@ int hd_list_set(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     uint32_t position;
     int error = position_of(index, list->length, &position);
     if (!error)
+        error = hd_undo_prepare(objects);
+    if (!error)
+        hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_WORD,
+                                                     .owner = value,
+                                                     .position = position,
+                                                     .value = list->items[list->head + position]});
+    if (!error)
         hd_gc_store(objects->gc, hd_value_index(value), &list->items[list->head + position], element);
     return error;
 }
@@ -242,8 +262,13 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     int error = position_of(index, list->length, &position);
     if (error)
         return error;
+    error = hd_undo_prepare(objects);
+    if (error)
+        return error;
     hd_value *items = list->items + list->head;
     hd_value taken = hd_gc_take(gc, hd_value_index(value), &items[position]);
+    hd_undo_note(objects,
+                 &(struct hd_undo_note){.kind = HD_UNDO_POPPED, .owner = value, .position = position, .value = taken});
     uint32_t behind = list->length - position - 1;
     if (position < behind) {
         hd_gc_shade_words(gc, items, position);
@@ -260,9 +285,44 @@ int hd_list_pop(struct hd_objects *objects, hd_value value, int64_t index, hd_va
     }
     if (--list->length == 0)
         list->head = 0;
-    hd_list_settle(objects, value);
+    if (!hd_undo_is_open(objects))
+        hd_list_settle(objects, value);
     *out = taken;
     return 0;
+}
+
+/* The room that it took stays, for what has to go back after it. */
+hd_value hd_list_take_back(struct hd_objects *objects, hd_value value, uint32_t position)
+{
+    struct hd_list *list = list_of(objects, value);
+    hd_value *items = list->items + list->head;
+    hd_value taken = hd_gc_take(objects->gc, hd_value_index(value), &items[position]);
+    uint32_t behind = list->length - position - 1;
+    hd_gc_shade_words(objects->gc, items + position + 1, behind);
+    memmove(items + position, items + position + 1, behind * sizeof *items);
+    list->length--;
+    return taken;
+}
+
+void hd_list_put_back(struct hd_objects *objects, hd_value value, uint32_t position, hd_value element)
+{
+    struct hd_list *list = list_of(objects, value);
+    hd_value *items = list->items + list->head;
+    uint32_t behind = list->length - position;
+    hd_gc_touch(objects->gc, hd_value_index(value));
+    /* Nothing gave room back since it was taken out, so there is some at one of the ends. */
+    assert(list->length < list->capacity);
+    if (list->head + list->length < list->capacity) {
+        hd_gc_shade_words(objects->gc, items + position, behind);
+        memmove(items + position + 1, items + position, behind * sizeof *items);
+    } else {
+        hd_gc_shade_words(objects->gc, items, position);
+        memmove(items - 1, items, position * sizeof *items);
+        list->head--;
+        items--;
+    }
+    hd_gc_put_new(items + position, element);
+    list->length++;
 }
 
 void hd_list_adopt(struct hd_objects *objects, hd_value value, hd_value *block, uint32_t head, uint32_t length)

@@ -101,6 +101,8 @@ struct hd_memo_slot {
 struct hd_weak_chunk;
 struct hd_bulk_store;
 
+struct hd_undo;
+
 struct hd_objects {
     struct hd_gc *gc;                     /* borrow */
     const struct hd_allocator *allocator; /* borrow */
@@ -117,6 +119,7 @@ struct hd_objects {
      * time out looks at the difference. A unit is some tens of nanoseconds.
      */
     uint64_t work_units;
+    struct hd_undo *undo; /* NULL, or the log that changes are noted in: undo.h */
     /* Weak references: weak.c. */
     struct hd_weak_chunk **weak_chunks; /* own; by index of the target; weak_chunk_count of them, or NULL */
     size_t weak_chunk_count;

@@ -8,6 +8,7 @@
 #include "object/payload.h"
 #include "object/sequence.h"
 #include "object/sync.h"
+#include "object/undo.h"
 
 /* Python's index from a key: an int or a bool. One that fits no list is out of any range. */
 static int index_of(const struct hd_objects *objects, const struct hd_key *key, int64_t *out)
@@ -178,9 +179,13 @@ int hd_length(struct hd_objects *objects, hd_value object, uint64_t *out)
  */
 static int clear_by_exchange(struct hd_objects *objects, hd_value object, hd_value empty)
 {
-    hd_table_exchange(objects, object, empty);
+    int error = hd_undo_prepare(objects);
+    if (!error) {
+        hd_undo_note(objects, &(struct hd_undo_note){.kind = HD_UNDO_CLEARED, .owner = object, .value = empty});
+        hd_table_exchange(objects, object, empty);
+    }
     hd_gc_release(objects->gc, empty);
-    return 0;
+    return error;
 }
 
 int hd_clear(struct hd_objects *objects, hd_value object)

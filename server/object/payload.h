@@ -204,6 +204,10 @@ void hd_list_adopt(struct hd_objects *objects, hd_value list, hd_value *block, u
 int hd_list_resize(struct hd_objects *objects, hd_value list, uint64_t capacity) HD_MUST_USE;
 /* After elements were taken out: gives memory back if three quarters are unused and that is soon done. */
 void hd_list_settle(struct hd_objects *objects, hd_value list);
+/* For undo.c: an element that was put in comes out (a reference), one that was taken out (steal) goes back. Cannot
+ * fail. */
+hd_value hd_list_take_back(struct hd_objects *objects, hd_value list, uint32_t position);
+void hd_list_put_back(struct hd_objects *objects, hd_value list, uint32_t position, hd_value value);
 /* Words of a block in front of a list's elements. */
 #define HD_LIST_HEADER_WORDS (sizeof(struct hd_list) / sizeof(hd_value))
 /*

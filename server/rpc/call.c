@@ -1,4 +1,5 @@
 /* One request, from its frame to its reply. */
+#include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/value.pb-c.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static int run_once(struct hd_call *call, const struct hd_frame *frame, const ui
     return error ? error : call->operation->run(call, message);
 }
 
-static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
+int hd_call_do(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
     int result = run_once(call, frame, body);
     hd_rpc_arena_reset(&call->server->arena);
@@ -102,7 +103,7 @@ static void run_cancel(struct hd_rpc_connection *connection, const struct hd_fra
     }
     /* One that has ended was answered, or is about to be: the two frames met on the way. */
     struct hd_unfinished *unfinished = hd_unfinished_find(connection, frame->request_id);
-    if (unfinished)
+    if (unfinished && !hd_batch_is_answering(unfinished))
         hd_unfinished_cancel(unfinished);
     hd_sync_answer(connection->server);
 }
@@ -133,13 +134,16 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     if (!result)
         result = check_state(&call);
     if (!result)
-        result = run(&call, frame, body);
+        result = hd_batch_wants(connection, frame->method) ? hd_batch_keep(&call, frame, body)
+                                                           : hd_call_do(&call, frame, body);
     /* It holds nothing: a safe point. */
     if (result == HD_ENOMEM && hd_relief_wait(connection)) {
         count(&call, -1);
         return false;
     }
     hd_relief_forget(connection);
+    if (result == HD_ENOMEM && connection->batch && frame->method == HEAPD__V1__METHOD__COMMIT)
+        result = hd_batch_fail(&call, result);
     if (result < 0)
         hd_call_refuse(&call, result);
     /* Who cannot even say Hello does not speak this protocol. */

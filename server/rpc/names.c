@@ -36,11 +36,23 @@ int hd_run_close_scope(struct hd_call *call, const void *message)
     return 0;
 }
 
+/* Deadlines of names are not undone, so a batch leaves names alone that have one. */
+static int check_batch(struct hd_call *call, hd_value scope, const ProtobufCBinaryData *name, uint64_t ttl_ms)
+{
+    if (!hd_batch_is_running(call->connection))
+        return 0;
+    if (ttl_ms || hd_heap_name_expires(call->heap, scope, name->data, name->len))
+        return hd_fail(call, HD_EBATCH, "a name with a time to live");
+    return 0;
+}
+
 int hd_run_bind(struct hd_call *call, const void *message)
 {
     const Heapd__V1__BindRequest *request = message;
     hd_value scope, value;
     int error = hd_call_scope(call, request->scope, &scope);
+    if (!error)
+        error = check_batch(call, scope, &request->name, request->ttl_ms);
     if (!error)
         error = hd_call_value(call, request->value, "value", &value);
     if (error)
@@ -55,7 +67,9 @@ int hd_run_bind(struct hd_call *call, const void *message)
         return hd_fail_name(call, error, &request->name);
     }
     hd_reply_empty(call);
-    hd_waiters_bound(call->server, request->name.data, request->name.len);
+    /* What a batch binds is not there before it ends. */
+    if (!hd_batch_binds(call->connection))
+        hd_waiters_bound(call->server, request->name.data, request->name.len);
     return 0;
 }
 
@@ -79,6 +93,8 @@ int hd_run_unbind(struct hd_call *call, const void *message)
     const Heapd__V1__UnbindRequest *request = message;
     hd_value scope;
     int error = hd_call_scope(call, request->scope, &scope);
+    if (!error)
+        error = check_batch(call, scope, &request->name, 0);
     if (error)
         return error;
     error = hd_heap_unbind(call->heap, scope, request->name.data, request->name.len);
@@ -128,8 +144,8 @@ static int gather(struct hd_call *call, hd_value scope, const Heapd__V1__ListNam
     hd_value name, value;
     /* To tell the length of a long str is work, too. */
     uint64_t units_end = call->objects->work_units + HD_TURN_UNITS;
-    for (uint32_t looked = 0;
-         looked < LOOK_MAX && reply->n_names < limit && call->objects->work_units < units_end; looked++) {
+    for (uint32_t looked = 0; looked < LOOK_MAX && reply->n_names < limit && call->objects->work_units < units_end;
+         looked++) {
         uint32_t before = *position;
         if (!hd_heap_next_name(call->heap, scope, position, &name, &value)) {
             *position = 0;

@@ -59,6 +59,7 @@ enum hd_operation_flag {
     HD_OP_BEFORE_HELLO = 1, /* Hello itself */
     HD_OP_ADMIN = 2,
     HD_OP_CONTINUES = 4, /* may be parked, or go on in slices */
+    HD_OP_BATCH = 16,    /* may be in a batch: all that it changes can be undone */
     HD_OP_HEAP_WORK = 8, /* these slices are measured as the heap's own */
 };
 
@@ -81,6 +82,7 @@ const struct hd_operation *hd_operation_find(uint16_t method);
 
 struct hd_unfinished;
 struct hd_passing;
+struct hd_batch;
 
 /* Descriptors that go out with frames of the output, oldest first (descriptors.c). */
 struct hd_passing_list {
@@ -113,6 +115,7 @@ struct hd_rpc_connection {
     struct hd_session session;
     struct hd_buffer output;                /* empty => capacity >= HD_REPLY_ROOM_BYTES */
     struct hd_passing_list passing;
+    struct hd_batch *batch; /* own; NULL: none is open */
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
@@ -236,6 +239,7 @@ struct hd_rpc_server {
     const struct hd_allocator *allocator; /* borrow: the heap's account */
     struct hd_rpc_arena arena;            /* of the request that runs */
     struct hd_ahead ahead;
+    struct hd_versions *versions; /* own; NULL: nobody has asked for one yet */
     struct hd_rpc_connection *connections;
     struct hd_rpc_connection *closing; /* sessions that end, oldest first */
     struct hd_rpc_connection *closing_last;
@@ -314,6 +318,8 @@ void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, ui
  */
 bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
                  const struct hd_ahead_frame *ahead);
+/* Decodes a body and runs it: what its handler says. */
+int hd_call_do(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body) HD_MUST_USE;
 /* Marks the result slots and says so. There is room for a small reply. */
 void hd_call_refuse(struct hd_call *call, int error);
 
@@ -495,6 +501,21 @@ void hd_waiters_bound(struct hd_rpc_server *server, const uint8_t *name, size_t 
  */
 void hd_waiters_wake_all(struct hd_rpc_server *server);
 
+/* ---- batches (batch.c) ---------------------------------------------------- */
+
+/* Is a request of this method to be kept and not to be run? */
+bool hd_batch_wants(const struct hd_rpc_connection *connection, uint16_t method);
+/* Keeps it: HD_CALL_CONTINUES. Else it is refused, and but for want of memory the batch with it. */
+int hd_batch_keep(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body) HD_MUST_USE;
+bool hd_batch_is_running(const struct hd_rpc_connection *connection);
+/* A name is bound: in a batch, of which nobody is to know before it ends? */
+bool hd_batch_binds(struct hd_rpc_connection *connection);
+/* Is it a batch that failed, whose requests are being answered? */
+bool hd_batch_is_answering(const struct hd_unfinished *unfinished);
+/* The call, Commit, has failed for good: what the batch holds is answered. HD_CALL_CONTINUES, or an error to refuse with. */
+int hd_batch_fail(struct hd_call *call, int error) HD_MUST_USE;
+void hd_batch_free(struct hd_rpc_connection *connection);
+
 /* ---- deadlines (deadlines.c) ---------------------------------------------- */
 
 /* Makes room for one more. HD_ENOMEM. */
@@ -606,6 +627,7 @@ bool hd_names_expire(struct hd_rpc_server *server);
 #define HD_HANDLERS(X) \
     X(hello) X(goodbye) X(ping) \
     X(open_ring) X(create_buffer) X(write_buffer) X(seal_buffer) X(get_buffer) \
+    X(begin) X(commit) X(discard) X(check) X(version) \
     X(create) X(extend) X(create_class) X(release) X(duplicate) X(read) X(inspect) \
     X(length) X(get_item) X(set_item) X(del_item) X(contains) X(append) X(insert) X(pop) X(clear) X(set_add) \
     X(set_discard) X(get_attr) X(set_attr) X(del_attr) X(add) X(resolve) X(export) \

@@ -1,4 +1,5 @@
 /* The server: what all connections share, and what goes on between their turns. */
+#include "heap/versions.h"
 #include "rpc/private.h"
 
 /* Subscriptions that one turn tells at most. */
@@ -56,6 +57,7 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
     hd_tokens_fini(&server->tokens);
     hd_waiters_fini(server);
     hd_deadlines_fini(server);
+    hd_versions_free(server->heap, server->versions);
     hd_rpc_arena_fini(&server->arena);
     hd_allocator_free(server->allocator, server, sizeof *server);
 }

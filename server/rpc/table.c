@@ -2,6 +2,7 @@
 #include <heapd/v1/admin.pb-c.h>
 #include <heapd/v1/buffer.pb-c.h>
 #include <heapd/v1/containers.pb-c.h>
+#include <heapd/v1/batch.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
 #include <heapd/v1/method.pb-c.h>
 #include <heapd/v1/names.pb-c.h>
@@ -23,7 +24,13 @@
 static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(HELLO, hello, hello_request, HD_OP_BEFORE_HELLO, NULL),
     ROW(GOODBYE, goodbye, empty, 0, NULL),
-    ROW(PING, ping, ping_request, 0, NULL),
+    ROW(PING, ping, ping_request, HD_OP_BATCH, NULL),
+
+    ROW(BEGIN, begin, begin_request, 0, NULL),
+    ROW(COMMIT, commit, empty, HD_OP_CONTINUES, NULL),
+    ROW(DISCARD, discard, empty, HD_OP_CONTINUES, NULL),
+    ROW(CHECK, check, check_request, HD_OP_BATCH, NULL),
+    ROW(VERSION, version, version_request, 0, NULL),
 
     ROW(OPEN_RING, open_ring, open_ring_request, 0, NULL),
     ROW(MAKE_TOKEN, make_token, make_token_request, 0, NULL),
@@ -35,29 +42,29 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(SEAL_BUFFER, seal_buffer, seal_buffer_request, HD_OP_CONTINUES, "a seal (a buffer has)"),
     ROW(GET_BUFFER, get_buffer, get_buffer_request, 0, "memory to share (a buffer has)"),
 
-    ROW(CREATE, create, create_request, 0, NULL),
+    ROW(CREATE, create, create_request, HD_OP_BATCH, NULL),
     ROW(EXTEND, extend, extend_request, 0, "extend (a list, set or dict has)"),
-    ROW(CREATE_CLASS, create_class, create_class_request, 0, NULL),
-    ROW(RELEASE, release, release_request, 0, NULL),
-    ROW(DUPLICATE, duplicate, duplicate_request, 0, NULL),
-    ROW(READ, read, read_request, 0, "bytes to read (a str or bytes has)"),
-    ROW(INSPECT, inspect, inspect_request, 0, NULL),
-    ROW(LENGTH, length, length_request, 0, "length"),
-    ROW(GET_ITEM, get_item, get_item_request, 0, "items"),
-    ROW(SET_ITEM, set_item, set_item_request, 0, "items that can be set"),
-    ROW(DEL_ITEM, del_item, del_item_request, 0, "items that can be deleted"),
-    ROW(CONTAINS, contains, contains_request, 0, "elements"),
-    ROW(APPEND, append, append_request, 0, "append (a list has)"),
-    ROW(INSERT, insert, insert_request, 0, "insert (a list has)"),
-    ROW(POP, pop, pop_request, 0, "items that can be taken out"),
-    ROW(CLEAR, clear, clear_request, 0, "clear (a list, dict or set has)"),
-    ROW(SET_ADD, set_add, set_add_request, 0, "add of an element (a set has)"),
-    ROW(SET_DISCARD, set_discard, set_discard_request, 0, "discard (a set has)"),
-    ROW(GET_ATTR, get_attr, get_attr_request, 0, "attributes"),
-    ROW(SET_ATTR, set_attr, set_attr_request, 0, "attributes"),
-    ROW(DEL_ATTR, del_attr, del_attr_request, 0, "attributes"),
-    ROW(ADD, add, add_request, 0, "items that can be added to"),
-    ROW(RESOLVE, resolve, resolve_request, 0, "items"),
+    ROW(CREATE_CLASS, create_class, create_class_request, HD_OP_BATCH, NULL),
+    ROW(RELEASE, release, release_request, HD_OP_BATCH, NULL),
+    ROW(DUPLICATE, duplicate, duplicate_request, HD_OP_BATCH, NULL),
+    ROW(READ, read, read_request, HD_OP_BATCH, "bytes to read (a str or bytes has)"),
+    ROW(INSPECT, inspect, inspect_request, HD_OP_BATCH, NULL),
+    ROW(LENGTH, length, length_request, HD_OP_BATCH, "length"),
+    ROW(GET_ITEM, get_item, get_item_request, HD_OP_BATCH, "items"),
+    ROW(SET_ITEM, set_item, set_item_request, HD_OP_BATCH, "items that can be set"),
+    ROW(DEL_ITEM, del_item, del_item_request, HD_OP_BATCH, "items that can be deleted"),
+    ROW(CONTAINS, contains, contains_request, HD_OP_BATCH, "elements"),
+    ROW(APPEND, append, append_request, HD_OP_BATCH, "append (a list has)"),
+    ROW(INSERT, insert, insert_request, HD_OP_BATCH, "insert (a list has)"),
+    ROW(POP, pop, pop_request, HD_OP_BATCH, "items that can be taken out"),
+    ROW(CLEAR, clear, clear_request, HD_OP_BATCH, "clear (a list, dict or set has)"),
+    ROW(SET_ADD, set_add, set_add_request, HD_OP_BATCH, "add of an element (a set has)"),
+    ROW(SET_DISCARD, set_discard, set_discard_request, HD_OP_BATCH, "discard (a set has)"),
+    ROW(GET_ATTR, get_attr, get_attr_request, HD_OP_BATCH, "attributes"),
+    ROW(SET_ATTR, set_attr, set_attr_request, HD_OP_BATCH, "attributes"),
+    ROW(DEL_ATTR, del_attr, del_attr_request, HD_OP_BATCH, "attributes"),
+    ROW(ADD, add, add_request, HD_OP_BATCH, "items that can be added to"),
+    ROW(RESOLVE, resolve, resolve_request, HD_OP_BATCH, "items"),
     ROW(EXPORT, export, export_request, HD_OP_CONTINUES, NULL),
 
     ROW(GET_SLICE, get_slice, get_slice_request, HD_OP_CONTINUES, "slices"),
@@ -74,11 +81,11 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(HASH, hash, hash_request, 0, "hash"),
     ROW(UPDATE, update, update_request, HD_OP_CONTINUES, "such an update"),
 
-    ROW(OPEN_SCOPE, open_scope, open_scope_request, 0, NULL),
+    ROW(OPEN_SCOPE, open_scope, open_scope_request, HD_OP_BATCH, NULL),
     ROW(CLOSE_SCOPE, close_scope, close_scope_request, 0, NULL),
-    ROW(BIND, bind, bind_request, 0, NULL),
-    ROW(LOOKUP, lookup, lookup_request, HD_OP_CONTINUES, NULL),
-    ROW(UNBIND, unbind, unbind_request, 0, NULL),
+    ROW(BIND, bind, bind_request, HD_OP_BATCH, NULL),
+    ROW(LOOKUP, lookup, lookup_request, HD_OP_CONTINUES | HD_OP_BATCH, NULL),
+    ROW(UNBIND, unbind, unbind_request, HD_OP_BATCH, NULL),
     ROW(LIST_NAMES, list_names, list_names_request, 0, NULL),
 
     ROW(GC_COLLECT, gc_collect, collect_request, HD_OP_CONTINUES | HD_OP_HEAP_WORK, NULL),

@@ -4,6 +4,8 @@
 int hd_unfinished_allowed(struct hd_call *call)
 {
     uint32_t max = call->server->config.max_parked;
+    if (hd_batch_is_running(call->connection))
+        return hd_fail(call, HD_EBATCH, "it would wait or take long");
     if (call->connection->unfinished_count >= max)
         return hd_fail(call, HD_ELIMIT, "%u requests of this session are not finished yet", max);
     return 0;

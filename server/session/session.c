@@ -218,9 +218,76 @@ static int grow_range(struct hd_session *session, uint32_t first, uint64_t count
     return error;
 }
 
+/* ---- batches ---- */
+
+/* Room to note so many changes. */
+static int reserve_journal(struct hd_session *session, uint64_t more)
+{
+    struct hd_session_journal *journal = &session->journal;
+    uint64_t capacity = journal->capacity ? journal->capacity : 16;
+    if (!journal->is_open || journal->count + more <= journal->capacity)
+        return 0;
+    while (capacity < journal->count + more)
+        capacity *= 2;
+    if (capacity > UINT32_MAX)
+        return HD_ENOMEM;
+    struct hd_slot_change *changes =
+        hd_allocator_resize(allocator_of(session), journal->changes, journal->capacity * sizeof *changes,
+                            (size_t)capacity * sizeof *changes);
+    if (!changes)
+        return HD_ENOMEM;
+    journal->changes = changes;
+    journal->capacity = (uint32_t)capacity;
+    return 0;
+}
+
+/* True: the reference that it held is the journal's now. */
+static bool note_change(struct hd_session *session, hd_handle handle)
+{
+    struct hd_session_journal *journal = &session->journal;
+    uint32_t number = hd_handle_slot(handle);
+    if (!journal->is_open)
+        return false;
+    assert(journal->count < journal->capacity);
+    journal->changes[journal->count++] = (struct hd_slot_change){number, *hd_session_slot(session, number)};
+    return true;
+}
+
+void hd_session_open_journal(struct hd_session *session)
+{
+    assert(!session->journal.is_open && session->journal.count == 0);
+    session->journal.is_open = true;
+}
+
+void hd_session_close_journal(struct hd_session *session, bool put_back)
+{
+    struct hd_session_journal *journal = &session->journal;
+    struct hd_gc *gc = &session->heap->gc;
+    for (uint32_t i = journal->count; i > 0; i--) {
+        const struct hd_slot_change *change = &journal->changes[i - 1];
+        struct hd_slot *slot = hd_session_slot(session, change->number);
+        bool held = change->before.state == HD_SLOT_FILLED;
+        if (!put_back) {
+            if (held)
+                hd_gc_release(gc, change->before.word);
+            continue;
+        }
+        if (slot->state == HD_SLOT_FILLED) {
+            hd_gc_release(gc, slot->word);
+            session->handle_count--;
+        }
+        *slot = change->before;
+        session->handle_count += held;
+    }
+    hd_allocator_free(allocator_of(session), journal->changes, journal->capacity * sizeof *journal->changes);
+    *journal = (struct hd_session_journal){.count = 0};
+}
+
 int hd_session_prepare(struct hd_session *session, hd_handle handle)
 {
     int error = refuse(session, handle);
+    if (!error)
+        error = reserve_journal(session, 1);
     return error ? error : grow(session, hd_handle_slot(handle));
 }
 
@@ -239,7 +306,9 @@ int hd_session_prepare_range(struct hd_session *session, hd_handle first, uint64
             return error;
         }
     }
-    int error = grow_range(session, (uint32_t)slot, count);
+    int error = reserve_journal(session, count);
+    if (!error)
+        error = grow_range(session, (uint32_t)slot, count);
     if (error)
         *bad = first;
     return error;
@@ -256,6 +325,7 @@ static struct hd_slot *take_slot(struct hd_session *session, hd_handle handle)
 
 void hd_session_fill(struct hd_session *session, hd_handle handle, hd_value value)
 {
+    (void)note_change(session, handle);
     struct hd_slot *slot = take_slot(session, handle);
     assert(slot->state != HD_SLOT_FILLED && value != HD_ABSENT);
     if (slot->state == HD_SLOT_PENDING)
@@ -311,13 +381,15 @@ void hd_session_fail_range(struct hd_session *session, hd_handle first, uint64_t
                         first_failed_request);
 }
 
-static void release_slot(struct hd_session *session, struct hd_slot *slot)
+static void release_slot(struct hd_session *session, struct hd_slot *slot, hd_handle handle)
 {
     hd_value value = slot->word;
+    bool is_kept = note_change(session, handle);
     slot->word = 0;
     slot->state = HD_SLOT_FREE;
     session->handle_count--;
-    hd_gc_release(&session->heap->gc, value);
+    if (!is_kept)
+        hd_gc_release(&session->heap->gc, value);
 }
 
 int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *failed_request)
@@ -325,15 +397,21 @@ int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *f
     struct hd_slot *slot;
     int error = get_slot(session, handle, &slot, failed_request);
     if (!error)
-        release_slot(session, slot);
+        error = reserve_journal(session, 1);
+    if (!error)
+        release_slot(session, slot, handle);
     return error;
 }
 
 int hd_session_release_all(struct hd_session *session, const hd_handle *handles, size_t count, size_t *bad,
                            uint64_t *failed_request)
 {
-    int error = 0;
+    int error = reserve_journal(session, count);
     size_t good = 0;
+    if (error) {
+        *bad = 0;
+        return error;
+    }
     /* What was looked at once is marked, so that a handle given twice is found without memory for a set. */
     for (; good < count; good++) {
         struct hd_slot *slot;
@@ -346,7 +424,7 @@ int hd_session_release_all(struct hd_session *session, const hd_handle *handles,
         struct hd_slot *slot = slot_of(session, handles[i]);
         slot->state = HD_SLOT_FILLED;
         if (!error)
-            release_slot(session, slot);
+            release_slot(session, slot, handles[i]);
     }
     if (error)
         *bad = good;

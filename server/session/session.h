@@ -53,12 +53,27 @@ struct hd_slot {
     bool used;           /* there was a use, so a generation has to be raised */
 };
 
+/* A slot as it was before a batch changed it. FILLED: it holds the reference that the slot had. */
+struct hd_slot_change {
+    uint32_t number;
+    struct hd_slot before;
+};
+
+/* What a batch did to slots; empty while none runs. */
+struct hd_session_journal {
+    struct hd_slot_change *changes; /* own */
+    uint32_t count;
+    uint32_t capacity;
+    bool is_open;
+};
+
 struct hd_session {
     struct hd_heap *heap; /* borrow */
     struct hd_root_source roots;
     uint64_t id;
-    struct hd_party party;   /* what it holds of locks and semaphores */
-    bool orderly;            /* it said goodbye: sync.h says what becomes of these */
+    struct hd_party party; /* what it holds of locks and semaphores */
+    bool orderly;          /* it said goodbye: sync.h says what becomes of these */
+    struct hd_session_journal journal;
     struct hd_slot *first;   /* own; the slots below first_count */
     struct hd_slot **chunks; /* own; the others, by number / HD_SLOTS_CHUNK; NULL: none of them was used; [0] is NULL */
     uint32_t first_count;
@@ -154,6 +169,13 @@ int hd_session_release_all(struct hd_session *session, const hd_handle *handles,
 int hd_session_clone_begin(struct hd_session *target, const struct hd_session *source) HD_MUST_USE;
 bool hd_session_clone_step(struct hd_session *target, const struct hd_session *source, const hd_handle *except,
                            size_t except_count, uint32_t *position, size_t *except_position, uint64_t units);
+
+/*
+ * A batch: what is filled and released from now on can be put back as it was, at which nothing can fail. Releasing then
+ * fails with HD_ENOMEM where it could not otherwise. Nothing is pended meanwhile.
+ */
+void hd_session_open_journal(struct hd_session *session);
+void hd_session_close_journal(struct hd_session *session, bool put_back);
 
 /* The generation that a slot was last used with, for messages; 0 if never. */
 uint32_t hd_session_generation(const struct hd_session *session, hd_handle handle);

@@ -120,6 +120,7 @@ enum heapd_code {
     HEAPD_ENOT_OWNED = -48,      /* somebody else holds the lock, or nobody does */
     HEAPD_EOVER_RELEASE = -49,   /* a bounded semaphore, or task_done */
     HEAPD_EBROKEN_BARRIER = -50, /* threading.BrokenBarrierError */
+    HEAPD_EBATCH = -57, /* not in a batch, or no batch is open */
     HEAPD_ETOKEN = -59, /* the token has run out */
 
     /* Of this library alone; never on the wire. */
@@ -550,6 +551,10 @@ HEAPD_API void heapd_export_close(struct heapd_export *reader);
 /* The methods, by their numbers on the wire. */
 enum heapd_method {
     HEAPD_METHOD_PING = 3,
+    HEAPD_METHOD_BEGIN = 4,
+    HEAPD_METHOD_COMMIT = 5,
+    HEAPD_METHOD_DISCARD = 6,
+    HEAPD_METHOD_CHECK = 7,
     HEAPD_METHOD_MAKE_TOKEN = 12,
     HEAPD_METHOD_REDEEM_TOKEN = 13,
     HEAPD_METHOD_OFFER_SESSION = 14,
@@ -657,6 +662,7 @@ enum heapd_method {
     HEAPD_METHOD_IS_INSTANCE = 178,
     HEAPD_METHOD_IS_SUBCLASS = 179,
     HEAPD_METHOD_GET_CLASS = 180,
+    HEAPD_METHOD_VERSION = 224,
 };
 
 /* Inspect: one object. */
@@ -1330,6 +1336,7 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #endif
 
 #include <heapd/buffer.h>
+#include <heapd/batch.h>
 #include <heapd/inspect.h>
 /* Subjects of their own. */
 #include <heapd/sync.h>

@@ -1,0 +1,507 @@
+/* Batches: together or not at all. */
+#include "test.h"
+
+#include <heapd/v1/batch.pb-c.h>
+#include <time.h>
+
+static uint64_t send_begin(struct rpc_client *client, uint64_t wait_ms)
+{
+    Heapd__V1__BeginRequest request = HEAPD__V1__BEGIN_REQUEST__INIT;
+    request.wait_ms = wait_ms;
+    return rpc_send(client, METHOD(BEGIN), &request);
+}
+
+static uint64_t send_commit(struct rpc_client *client)
+{
+    return rpc_send(client, METHOD(COMMIT), NULL);
+}
+
+static uint64_t send_check(struct rpc_client *client, hd_handle object, uint64_t version)
+{
+    Heapd__V1__CheckRequest request = HEAPD__V1__CHECK_REQUEST__INIT;
+    request.object = object;
+    request.version = version;
+    return rpc_send(client, METHOD(CHECK), &request);
+}
+
+static uint64_t send_check_name(struct rpc_client *client, const char *name, uint64_t identity)
+{
+    Heapd__V1__CheckRequest request = HEAPD__V1__CHECK_REQUEST__INIT;
+    request.name = rpc_bytes(name);
+    request.identity = identity;
+    return rpc_send(client, METHOD(CHECK), &request);
+}
+
+static uint64_t version_of(struct rpc_client *client, hd_handle object)
+{
+    Heapd__V1__VersionRequest request = HEAPD__V1__VERSION_REQUEST__INIT;
+    request.object = object;
+    Heapd__V1__Value *value =
+        expect_message(client, rpc_send(client, METHOD(VERSION), &request), &heapd__v1__value__descriptor);
+    uint64_t version = (uint64_t)value->integer;
+    free_message(value);
+    return version;
+}
+
+static uint64_t identity_of(struct rpc_client *client, hd_handle object)
+{
+    Heapd__V1__ObjectInfo *info =
+        expect_message(client, send_inspect(client, object), &heapd__v1__object_info__descriptor);
+    uint64_t identity = info->identity;
+    free_message(info);
+    return identity;
+}
+
+static void new_object(struct rpc_client *client, enum _Heapd__V1__Kind kind, uint32_t slot)
+{
+    uint64_t id = send_new(client, kind, HANDLE(slot, 1));
+    struct rpc_reply reply;
+    rpc_pump(client);
+    assert_true(rpc_take(client, id, &reply));
+    assert_false(reply.frame.flags & HD_FRAME_ERROR);
+}
+
+/* ---- what a batch does ---- */
+
+static void all_happens_at_commit(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_empty(a, send_bind(a, 0, "list", rpc_handle(HANDLE(1, 1))));
+    expect_empty(a, send_begin(a, 0));
+    uint64_t appended = send_append(a, HANDLE(1, 1), rpc_int(5));
+    uint64_t length = send_length(a, HANDLE(1, 1));
+    uint64_t created = send_new(a, HEAPD__V1__KIND__KIND_DICT, HANDLE(2, 1));
+    uint64_t set = send_set(a, HANDLE(2, 1), rpc_str("key"), rpc_handle(HANDLE(1, 1)));
+    uint64_t bound = send_bind(a, 0, "dict", rpc_handle(HANDLE(2, 1)));
+    uint64_t released = send_release(a, HANDLE(2, 1));
+    rpc_pump(a);
+    expect_nothing(a, appended);
+    expect_error(b, send_lookup(b, 0, "dict", 0, false, 0), HD_ENAME, "");
+    uint64_t waiting = send_lookup(b, 0, "dict", HANDLE(1, 1), false, 1000);
+    uint64_t committed = send_commit(a);
+    expect_empty(a, appended);
+    expect_int(a, length, 1);
+    expect_object(a, created, HANDLE(2, 1), HEAPD__V1__TYPE__TYPE_DICT);
+    expect_empty(a, set);
+    expect_empty(a, bound);
+    expect_empty(a, released);
+    expect_empty(a, committed);
+    rpc_world_run(&fixture->world);
+    rpc_pump(b);
+    expect_object(b, waiting, HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_DICT);
+    expect_error(a, send_length(a, HANDLE(2, 1)), HD_EHANDLE_STALE, "");
+}
+
+static void a_failure_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    new_object(a, HEAPD__V1__KIND__KIND_DICT, 1);
+    expect_empty(a, send_set(a, HANDLE(1, 1), rpc_str("kept"), rpc_int(1)));
+    expect_empty(a, send_begin(a, 0));
+    uint64_t set = send_set(a, HANDLE(1, 1), rpc_str("other"), rpc_int(2));
+    uint64_t created = send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(2, 1));
+    uint64_t bound = send_bind(a, 0, "never", rpc_handle(HANDLE(2, 1)));
+    uint64_t released = send_release(a, HANDLE(1, 1));
+    uint64_t failed = send_length(a, HANDLE(1, 1));
+    uint64_t after = send_append(a, HANDLE(2, 1), rpc_int(1));
+    uint64_t committed = send_commit(a);
+    expect_aborted(a, set, failed);
+    expect_aborted(a, created, failed);
+    expect_aborted(a, bound, failed);
+    expect_aborted(a, released, failed);
+    expect_error(a, failed, HD_EHANDLE_STALE, "");
+    expect_aborted(a, after, failed);
+    expect_aborted(a, committed, failed);
+    expect_int(a, send_length(a, HANDLE(1, 1)), 1);
+    expect_error(a, send_lookup(a, 0, "never", 0, false, 0), HD_ENAME, "");
+    /* What was to be built on it fails, too. */
+    expect_aborted(a, send_length(a, HANDLE(2, 1)), failed);
+    /* And the next batch is none the worse. */
+    expect_empty(a, send_begin(a, 0));
+    created = send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(2, 2));
+    committed = send_commit(a);
+    expect_object(a, created, HANDLE(2, 2), HEAPD__V1__TYPE__TYPE_LIST);
+    expect_empty(a, committed);
+}
+
+static void what_is_no_batch_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_error(a, send_commit(a), HD_EBATCH, "no batch");
+    expect_error(a, rpc_send(a, METHOD(DISCARD), NULL), HD_EBATCH, "no batch");
+    expect_error(a, send_check(a, HANDLE(1, 1), 1), HD_EBATCH, "check");
+    expect_empty(a, send_begin(a, 0));
+    expect_error(a, send_begin(a, 0), HD_EBATCH, "open already");
+    uint64_t kept = send_append(a, HANDLE(1, 1), rpc_int(1));
+    uint64_t exported = send_export(a, HANDLE(1, 1), 0);
+    expect_error(a, exported, HD_EBATCH, "export");
+    expect_aborted(a, send_append(a, HANDLE(1, 1), rpc_int(2)), exported);
+    uint64_t committed = send_commit(a);
+    expect_aborted(a, kept, exported);
+    expect_aborted(a, committed, exported);
+    expect_int(a, send_length(a, HANDLE(1, 1)), 0);
+    /* What would wait. */
+    expect_empty(a, send_begin(a, 0));
+    uint64_t waiting = send_lookup(a, 0, "nobody", 0, false, 1000);
+    committed = send_commit(a);
+    expect_error(a, waiting, HD_EBATCH, "wait");
+    expect_aborted(a, committed, waiting);
+    /* Discarded, and left behind by a session that ends. */
+    expect_empty(a, send_begin(a, 0));
+    kept = send_append(a, HANDLE(1, 1), rpc_int(1));
+    uint64_t discarded = rpc_send(a, METHOD(DISCARD), NULL);
+    expect_aborted(a, kept, discarded);
+    expect_empty(a, discarded);
+    expect_int(a, send_length(a, HANDLE(1, 1)), 0);
+    expect_empty(&fixture->b, send_begin(&fixture->b, 0));
+    (void)rpc_send(&fixture->b, METHOD(PING), NULL);
+}
+
+static void limits_hold(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_empty(a, send_begin(a, 0));
+    uint64_t first = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t id = send_append(a, HANDLE(1, 1), rpc_int(i));
+        first = first ? first : id;
+    }
+    uint64_t beyond = send_append(a, HANDLE(1, 1), rpc_int(0));
+    expect_error(a, beyond, HD_ELIMIT, "1000");
+    uint64_t committed = send_commit(a);
+    for (uint64_t id = first; id < beyond; id++)
+        expect_aborted(a, id, beyond);
+    expect_aborted(a, committed, beyond);
+    expect_int(a, send_length(a, HANDLE(1, 1)), 0);
+    /* A megabyte. */
+    char text[30001];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    expect_empty(a, send_begin(a, 0));
+    for (int i = 0; i < 34; i++)
+        (void)send_append(a, HANDLE(1, 1), rpc_str(text));
+    beyond = send_append(a, HANDLE(1, 1), rpc_str(text));
+    expect_error(a, beyond, HD_ETOO_LARGE, "bytes");
+    expect_aborted(a, send_commit(a), beyond);
+    /* And time. */
+    expect_empty(a, send_begin(a, 50));
+    uint64_t kept = send_append(a, HANDLE(1, 1), rpc_int(1));
+    rpc_pump(a);
+    fixture->world.now_ns += UINT64_C(51) * 1000000;
+    committed = send_commit(a);
+    expect_aborted(a, kept, committed);
+    expect_error(a, committed, HD_EDEADLINE, "");
+    expect_int(a, send_length(a, HANDLE(1, 1)), 0);
+}
+
+/* Who does not read is answered as he reads; what he sent behind the batch waits. */
+static void a_slow_reader_gets_all_answers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    uint64_t ids[1000];
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_empty(a, send_begin(a, 0));
+    for (int i = 0; i < 999; i++)
+        ids[i] = send_append(a, HANDLE(1, 1), rpc_int(i));
+    ids[999] = send_length(a, HANDLE(9, 9));
+    a->deaf = true;
+    uint64_t committed = send_commit(a);
+    uint64_t after = send_length(a, HANDLE(1, 1));
+    rpc_pump(a);
+    a->deaf = false;
+    for (int i = 0; i < 999; i++)
+        expect_aborted(a, ids[i], ids[999]);
+    expect_error(a, ids[999], HD_EHANDLE_UNKNOWN, "");
+    expect_aborted(a, committed, ids[999]);
+    expect_int(a, after, 0);
+}
+
+/* ---- conditions ---- */
+
+static void a_check_sees_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    new_object(a, HEAPD__V1__KIND__KIND_DICT, 1);
+    expect_empty(a, send_bind(a, 0, "shared", rpc_handle(HANDLE(1, 1))));
+    expect_object(b, send_lookup(b, 0, "shared", HANDLE(1, 1), true, 0), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_DICT);
+    uint64_t version = version_of(a, HANDLE(1, 1));
+    assert_int_equal(version_of(b, HANDLE(1, 1)), version);
+    for (int round = 0; round < 2; round++) {
+        expect_empty(a, send_begin(a, 0));
+        uint64_t checked = send_check(a, HANDLE(1, 1), version);
+        uint64_t set = send_set(a, HANDLE(1, 1), rpc_str("by a"), rpc_int(round));
+        uint64_t committed = send_commit(a);
+        if (round == 0) {
+            expect_empty(a, checked);
+            expect_empty(a, set);
+            expect_empty(a, committed);
+            continue;
+        }
+        /* Its own change counts as well. */
+        expect_error(a, checked, HD_ECHANGED, "version");
+        expect_aborted(a, set, checked);
+        expect_aborted(a, committed, checked);
+    }
+    version = version_of(a, HANDLE(1, 1));
+    expect_empty(b, send_set(b, HANDLE(1, 1), rpc_str("by b"), rpc_int(1)));
+    expect_empty(a, send_begin(a, 0));
+    uint64_t checked = send_check(a, HANDLE(1, 1), version);
+    uint64_t committed = send_commit(a);
+    expect_error(a, checked, HD_ECHANGED, "version");
+    expect_aborted(a, committed, checked);
+    /* Names. */
+    uint64_t identity = identity_of(a, HANDLE(1, 1));
+    expect_empty(a, send_begin(a, 0));
+    uint64_t free_name = send_check_name(a, "free", 0), same = send_check_name(a, "shared", identity);
+    committed = send_commit(a);
+    expect_empty(a, free_name);
+    expect_empty(a, same);
+    expect_empty(a, committed);
+    expect_empty(a, send_begin(a, 0));
+    uint64_t other = send_check_name(a, "shared", identity + 1);
+    committed = send_commit(a);
+    expect_error(a, other, HD_ECHANGED, "name");
+    expect_aborted(a, committed, other);
+}
+
+/* ---- rolling back ---- */
+
+enum { LIST = 1, SHORT_DICT, LONG_DICT, SET, INSTANCE, CLASS, OBJECTS = INSTANCE };
+
+/* What an object holds, as Export tells it, in order. */
+static size_t dump(struct rpc_client *client, uint32_t slot, uint8_t *out, size_t room)
+{
+    uint64_t id = send_export(client, HANDLE(slot, 1), 0);
+    struct rpc_reply reply;
+    size_t bytes = 0;
+    do {
+        while (rpc_pump(client))
+            ;
+        rpc_world_run(client->world);
+        rpc_pump(client);
+        assert_true(rpc_take(client, id, &reply));
+        assert_false(reply.frame.flags & HD_FRAME_ERROR);
+        assert_true(bytes + reply.frame.body_bytes <= room);
+        memcpy(out + bytes, reply.body, reply.frame.body_bytes);
+        bytes += reply.frame.body_bytes;
+    } while (reply.frame.flags & HD_FRAME_MORE);
+    return bytes;
+}
+
+#define DUMP_BYTES ((size_t)256 << 10)
+struct picture {
+    uint8_t bytes[OBJECTS][DUMP_BYTES];
+    size_t sizes[OBJECTS];
+};
+
+static void take_picture(struct rpc_client *client, struct picture *out)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        out->sizes[i] = dump(client, i + 1, out->bytes[i], DUMP_BYTES);
+}
+
+static bool same_picture(const struct picture *a, const struct picture *b)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        if (a->sizes[i] != b->sizes[i] || memcmp(a->bytes[i], b->bytes[i], a->sizes[i]) != 0)
+            return false;
+    return true;
+}
+
+static void make_objects(struct rpc_client *a)
+{
+    Heapd__V1__Value value;
+    char text[32];
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, LIST);
+    new_object(a, HEAPD__V1__KIND__KIND_DICT, SHORT_DICT);
+    new_object(a, HEAPD__V1__KIND__KIND_DICT, LONG_DICT);
+    new_object(a, HEAPD__V1__KIND__KIND_SET, SET);
+    expect_object(a, send_class(a, "point", 0, "x", HANDLE(CLASS, 1)), HANDLE(CLASS, 1), HEAPD__V1__TYPE__TYPE_CLASS);
+    struct builder builder;
+    builder_init(&builder);
+    add_node(&builder, HD_KIND_INSTANCE, 0);
+    add_node(&builder, HD_KIND_HANDLE, HANDLE(CLASS, 1));
+    expect_object(a, send_create(a, built(&builder), HANDLE(INSTANCE, 1)), HANDLE(INSTANCE, 1),
+                  HEAPD__V1__TYPE__TYPE_INSTANCE);
+    builder_fini(&builder);
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(text, sizeof text, "a long key %d", i);
+        value = rpc_str(text);
+        expect_empty(a, send_set(a, HANDLE(LONG_DICT, 1), value, rpc_int(i)));
+    }
+    /* Holes, some of which are about to be closed. */
+    for (int i = 0; i < 3000; i += 4) {
+        (void)snprintf(text, sizeof text, "a long key %d", i);
+        expect_empty(a, send_del(a, HANDLE(LONG_DICT, 1), rpc_str(text)));
+    }
+    for (int i = 0; i < 20; i++) {
+        expect_empty(a, send_append(a, HANDLE(LIST, 1), rpc_int(i)));
+        expect_bool(a, send_set_add(a, HANDLE(SET, 1), rpc_int(i)), true);
+    }
+    expect_empty(a, send_set(a, HANDLE(SHORT_DICT, 1), rpc_str("one"), rpc_int(1)));
+}
+
+/* One change of any kind; whether it succeeds is its own affair. `text` holds its key. */
+static uint64_t send_any(struct rpc_client *a, char text[32], uint32_t *next_slot)
+{
+    uint32_t table = rand() % 2 ? LONG_DICT : SHORT_DICT;
+    int number = rand() % (table == LONG_DICT ? 3000 : 12);
+    (void)snprintf(text, 32, "a long key %d", number);
+    Heapd__V1__Value key = rpc_str(text), position = rpc_int(rand() % 20);
+    switch (rand() % 16) {
+    case 0:
+        return send_append(a, HANDLE(LIST, 1), rpc_str("a string of some length"));
+    case 1:
+        return send_insert(a, HANDLE(LIST, 1), rand() % 25, rpc_int(-1));
+    case 2:
+        return send_pop(a, HANDLE(LIST, 1), &position, 0);
+    case 3:
+        return send_set(a, HANDLE(LIST, 1), position, rpc_handle(HANDLE(SET, 1)));
+    case 4:
+        return send_clear(a, HANDLE(rand() % 2 ? LIST : SET, 1));
+    case 5:
+    case 6:
+        return send_set(a, HANDLE(table, 1), key, rpc_str("another string of some length"));
+    case 7:
+    case 8:
+        return send_del(a, HANDLE(table, 1), key);
+    case 9:
+        return send_pop(a, HANDLE(table, 1), NULL, 0);
+    case 10:
+        return send_set_add(a, HANDLE(SET, 1), key);
+    case 11:
+        return send_set_discard(a, HANDLE(SET, 1), rpc_int(rand() % 20));
+    case 12:
+        return send_set_attr(a, HANDLE(INSTANCE, 1), rand() % 2 ? "x" : "y", rpc_int(rand()));
+    case 13:
+        return send_del_attr(a, HANDLE(INSTANCE, 1), "x");
+    case 14:
+        return send_add(a, HANDLE(LIST, 1), &position, NULL, rpc_int(7));
+    default:
+        ++*next_slot;
+        (void)send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(*next_slot, 1));
+        (void)send_set(a, HANDLE(table, 1), key, rpc_handle(HANDLE(*next_slot, 1)));
+        return send_release(a, HANDLE(*next_slot, 1));
+    }
+}
+
+static void take_all(struct rpc_client *client)
+{
+    struct rpc_reply reply;
+    while (rpc_pump(client))
+        ;
+    while (rpc_take_any(client, &reply))
+        ;
+}
+
+static unsigned seed_of_run(void)
+{
+    const char *given = getenv("HEAPD_TEST_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    (void)printf("HEAPD_TEST_SEED=%u\n", seed);
+    return seed;
+}
+
+/* Whatever a batch did before it failed, everything is as it was, in the same order. */
+static void any_batch_is_rolled_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    static struct picture before, after;
+    uint32_t next_slot = 100;
+    srand(seed_of_run());
+    make_objects(a);
+    for (int round = 0; round < 60; round++) {
+        char texts[40][32];
+        bool fails = round % 4 != 3;
+        int count = 1 + rand() % 40;
+        if (fails)
+            take_picture(a, &before);
+        expect_empty(a, send_begin(a, 0));
+        for (int i = 0; i < count; i++)
+            (void)send_any(a, texts[i], &next_slot);
+        if (fails)
+            (void)send_get(a, HANDLE(SHORT_DICT, 1), rpc_str("not there"), 0, false);
+        (void)send_commit(a);
+        take_all(a);
+        rpc_world_check(&fixture->world);
+        if (fails) {
+            take_picture(a, &after);
+            assert_true(same_picture(&before, &after));
+        } else {
+            /* Changes of its own keep the objects moving between batches. */
+            for (int i = 0; i < 40; i++)
+                (void)send_any(a, texts[i], &next_slot);
+            take_all(a);
+        }
+    }
+}
+
+/* Who waits for memory is woken by the world's run, and asks again when he is pumped. */
+static void settle(struct rpc_client *client)
+{
+    for (int i = 0; i < 4; i++) {
+        while (rpc_pump(client))
+            ;
+        rpc_world_run(client->world);
+    }
+    while (rpc_pump(client))
+        ;
+}
+
+/* Without memory at any point of it: all or nothing, and a later Commit does it. */
+static void without_memory_nothing_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    static struct picture before, after;
+    uint32_t next_slot = 100;
+    unsigned seed = seed_of_run(), failures = 0;
+    make_objects(a);
+    for (uint64_t nth = 1; nth < 400; nth += 1 + nth / 16) {
+        char texts[30][32];
+        srand(seed + (unsigned)nth);
+        take_picture(a, &before);
+        expect_empty(a, send_begin(a, 0));
+        for (int i = 0; i < 30; i++)
+            (void)send_any(a, texts[i], &next_slot);
+        take_all(a);
+        fixture->world.fail_at = nth;
+        fixture->world.fail_every = 1;
+        uint64_t committed = send_commit(a);
+        settle(a);
+        fixture->world.fail_at = fixture->world.fail_every = 0;
+        settle(a);
+        struct rpc_reply reply;
+        assert_true(rpc_take(a, committed, &reply));
+        bool failed = reply.frame.flags & HD_FRAME_ERROR;
+        take_all(a);
+        rpc_world_check(&fixture->world);
+        if (failed) {
+            take_picture(a, &after);
+            assert_true(same_picture(&before, &after));
+            failures++;
+        }
+    }
+    assert_true(failures > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_happens_at_commit),          TEST(a_failure_leaves_nothing),
+        TEST(what_is_no_batch_is_refused),    TEST(limits_hold),
+        TEST(a_slow_reader_gets_all_answers), TEST(a_check_sees_changes),
+        TEST(any_batch_is_rolled_back),       TEST(without_memory_nothing_changes),
+    };
+    return cmocka_run_group_tests_name("rpc batch", tests, NULL, NULL);
+}
