@@ -3,48 +3,39 @@
 #include "heapd/v1/batch.pb-c.h"
 #include "heapd/v1/value.pb-c.h"
 
-/* Between Begin and Commit nothing can be waited for, and releases wait. */
-static int set_batch(struct heapd_connection *connection, bool in_batch, struct heapd_error *error)
-{
-    int code = hd_enter(connection, error);
-    if (code)
-        return code;
-    connection->in_batch = in_batch;
-    hd_leave(connection);
-    return 0;
-}
-
 int heapd_open_batch(struct heapd_connection *connection, uint64_t wait_ms, struct heapd_error *error)
 {
     Heapd__V1__BeginRequest message;
     heapd__v1__begin_request__init(&message);
     message.wait_ms = wait_ms;
     int code = hd_sync(connection, HEAPD_METHOD_BEGIN, &message.base, 0, NULL, error);
-    return code ? code : set_batch(connection, true, error);
+    /* HD_EBATCH: one is open, and stays so. */
+    if (code && code != HD_EBATCH && hd_enter(connection, NULL) == 0) {
+        connection->in_batch = false;
+        hd_leave(connection);
+    }
+    return code;
 }
 
 int heapd_commit_batch(struct heapd_connection *connection, struct heapd_error *error)
 {
     Heapd__V1__Empty message;
     heapd__v1__empty__init(&message);
-    int code = set_batch(connection, false, error);
-    return code ? code : hd_sync(connection, HEAPD_METHOD_COMMIT, &message.base, 0, NULL, error);
+    return hd_sync(connection, HEAPD_METHOD_COMMIT, &message.base, 0, NULL, error);
 }
 
 int heapd_begin_commit_batch(struct heapd_connection *connection, heapd_ticket *ticket, struct heapd_error *error)
 {
     Heapd__V1__Empty message;
     heapd__v1__empty__init(&message);
-    int code = hd_begin(connection, HEAPD_METHOD_COMMIT, &message.base, 0, ticket, error);
-    return code ? code : set_batch(connection, false, error);
+    return hd_begin(connection, HEAPD_METHOD_COMMIT, &message.base, 0, ticket, error);
 }
 
 int heapd_discard_batch(struct heapd_connection *connection, struct heapd_error *error)
 {
     Heapd__V1__Empty message;
     heapd__v1__empty__init(&message);
-    int code = set_batch(connection, false, error);
-    return code ? code : hd_sync(connection, HEAPD_METHOD_DISCARD, &message.base, 0, NULL, error);
+    return hd_sync(connection, HEAPD_METHOD_DISCARD, &message.base, 0, NULL, error);
 }
 
 int heapd_version(struct heapd_connection *connection, heapd_handle object, uint64_t *out, struct heapd_error *error)

@@ -163,6 +163,11 @@ static int pack(struct heapd_connection *connection, const struct hd_call *call,
     return 0;
 }
 
+static bool ends_batch(uint16_t method)
+{
+    return method == HEAPD_METHOD_COMMIT || method == HEAPD_METHOD_DISCARD;
+}
+
 int hd_call_queue(struct heapd_connection *connection, const struct hd_call *call, struct hd_request **out,
                   struct heapd_error *error)
 {
@@ -190,6 +195,10 @@ int hd_call_queue(struct heapd_connection *connection, const struct hd_call *cal
     request->capture_count = call->capture_count;
     request->stream = call->stream;
     request->streams = call->stream != NULL;
+    if (call->method == HEAPD_METHOD_BEGIN)
+        connection->in_batch = true;
+    else if (ends_batch(call->method))
+        connection->in_batch = false;
     *out = request;
     return 0;
 }
@@ -250,7 +259,7 @@ int hd_call_sync(struct heapd_connection *connection, const struct hd_call *call
     if (refused)
         return refused;
     struct hd_request *request = NULL;
-    if (!code && connection->in_batch)
+    if (!code && connection->in_batch && !ends_batch(call->method))
         code = hd_fail_with(error, HD_EBATCH, "a batch is open, so the answer would never come; begin the request");
     else
         code = code ? hd_fail(error, code) : hd_call_queue(connection, call, &request, error);

@@ -102,8 +102,7 @@ static int grow(struct hd_heap *heap)
     return 0;
 }
 
-static int new_entry(struct hd_heap *heap, uint64_t scope, const uint8_t *name, size_t size, uint64_t at,
-                     uint32_t *out)
+static int new_entry(struct hd_heap *heap, uint64_t scope, const uint8_t *name, size_t size, uint64_t at, uint32_t *out)
 {
     struct hd_expiries *expiries = &heap->expiries;
     int error = grow(heap);
