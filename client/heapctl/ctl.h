@@ -65,6 +65,9 @@ void hd_ctl_json_bool(struct hd_json_writer *json, const char *key, bool value);
 /* A name of someone else's choice, so that it cannot play tricks on a terminal: quoted where it is odd. */
 void hd_ctl_print_name(struct heapd_bytes name);
 
+/* cmd_sync.c */
+int hd_cmd_locks(struct hd_ctl *ctl);
+
 /* cmd_session.c */
 int hd_cmd_ping(struct hd_ctl *ctl);
 int hd_cmd_stats(struct hd_ctl *ctl);

@@ -353,6 +353,8 @@ static const struct reply_form chunk_form = {&heapd__v1__cursor_chunk__descripto
 static const struct reply_form memory_form = {&heapd__v1__memory_reply__descriptor, hd_memory_decode};
 
 static const struct reply_form buffer_form = {&heapd__v1__buffer_reply__descriptor, decode_buffer};
+static const struct reply_form sync_list_form = {&heapd__v1__list_sync_reply__descriptor, hd_sync_decode_list};
+static const struct reply_form scopes_form = {&heapd__v1__list_scopes_reply__descriptor, hd_sync_decode_scopes};
 static const struct reply_form sync_state_form = {&heapd__v1__sync_state__descriptor, hd_sync_decode_state};
 
 static const struct reply_form *form_of(uint16_t method)
@@ -447,6 +449,10 @@ static const struct reply_form *form_of(uint16_t method)
         return &value_form;
     case HEAPD_METHOD_SYNC_STATE:
         return &sync_state_form;
+    case HEAPD_METHOD_LIST_SYNC:
+        return &sync_list_form;
+    case HEAPD_METHOD_LIST_SCOPES:
+        return &scopes_form;
 
     case HEAPD_METHOD_CREATE_BUFFER:
     case HEAPD_METHOD_SEAL_BUFFER:

@@ -1,5 +1,6 @@
 /* The Sync service: queues, locks and what else processes wait for. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/lib/call.h"
 #include "client/lib/method.h"
@@ -380,4 +381,97 @@ int heapd_begin_sync_state(struct heapd_connection *connection, heapd_handle obj
     Heapd__V1__SyncStateRequest message = HEAPD__V1__SYNC_STATE_REQUEST__INIT;
     message.object = object;
     return hd_begin(connection, HEAPD_METHOD_SYNC_STATE, &message.base, 0, ticket, error);
+}
+
+int hd_sync_decode_list(const ProtobufCMessage *message, struct heapd_result *result)
+{
+    const Heapd__V1__ListSyncReply *from = (const Heapd__V1__ListSyncReply *)message;
+    size_t text_bytes = 0;
+    for (size_t i = 0; i < from->n_waits; i++)
+        text_bytes += strlen(from->waits[i]->act) + 1;
+    struct heapd_sync_list *to = malloc(sizeof *to + from->n_holds * sizeof *to->holds +
+                                        from->n_waits * sizeof *to->waits + text_bytes);
+    if (!to)
+        return HD_ENOMEM;
+    struct heapd_hold *holds = (struct heapd_hold *)(to + 1);
+    struct heapd_wait_info *waits = (struct heapd_wait_info *)(holds + from->n_holds);
+    char *text = (char *)(waits + from->n_waits);
+    for (size_t i = 0; i < from->n_holds; i++) {
+        const Heapd__V1__HoldInfo *hold = from->holds[i];
+        holds[i] = (struct heapd_hold){hold->session, hold->object, (enum heapd_type)hold->type, hold->thread,
+                                       hold->count};
+    }
+    for (size_t i = 0; i < from->n_waits; i++) {
+        const Heapd__V1__WaitInfo *wait = from->waits[i];
+        size_t bytes = strlen(wait->act) + 1;
+        memcpy(text, wait->act, bytes);
+        waits[i] = (struct heapd_wait_info){
+            .session = wait->session,
+            .request = wait->request,
+            .object = wait->object,
+            .type = (enum heapd_type)wait->type,
+            .act = text,
+            .thread = wait->thread,
+            .given = wait->given,
+            .relocking = wait->relocking,
+        };
+        text += bytes;
+    }
+    *to = (struct heapd_sync_list){holds, from->n_holds, waits, from->n_waits, from->more};
+    result->memory = to;
+    result->as.sync_list = to;
+    return 0;
+}
+
+int heapd_list_sync(struct heapd_connection *connection, struct heapd_result *result, struct heapd_error *error)
+{
+    Heapd__V1__Empty message = HEAPD__V1__EMPTY__INIT;
+    return hd_sync(connection, HEAPD_METHOD_LIST_SYNC, &message.base, 0, result, error);
+}
+
+int heapd_begin_list_sync(struct heapd_connection *connection, heapd_ticket *ticket, struct heapd_error *error)
+{
+    Heapd__V1__Empty message = HEAPD__V1__EMPTY__INIT;
+    return hd_begin(connection, HEAPD_METHOD_LIST_SYNC, &message.base, 0, ticket, error);
+}
+
+int hd_sync_decode_scopes(const ProtobufCMessage *message, struct heapd_result *result)
+{
+    const Heapd__V1__ListScopesReply *from = (const Heapd__V1__ListScopesReply *)message;
+    struct heapd_scope_list *to = malloc(sizeof *to + from->n_scopes * sizeof *to->items);
+    if (!to)
+        return HD_ENOMEM;
+    struct heapd_scope_info *items = (struct heapd_scope_info *)(to + 1);
+    for (size_t i = 0; i < from->n_scopes; i++) {
+        const Heapd__V1__ScopeInfo *scope = from->scopes[i];
+        items[i] = (struct heapd_scope_info){scope->slot,  scope->identity, scope->parent,
+                                             scope->names, scope->bytes,    scope->closed};
+    }
+    *to = (struct heapd_scope_list){items, from->n_scopes, from->next};
+    result->memory = to;
+    result->as.scopes = to;
+    return 0;
+}
+
+static void fill_list_scopes(Heapd__V1__ListScopesRequest *message, uint64_t session, uint64_t start)
+{
+    heapd__v1__list_scopes_request__init(message);
+    message->session = session;
+    message->start = start;
+}
+
+int heapd_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start,
+                      struct heapd_result *result, struct heapd_error *error)
+{
+    Heapd__V1__ListScopesRequest message;
+    fill_list_scopes(&message, session, start);
+    return hd_sync(connection, HEAPD_METHOD_LIST_SCOPES, &message.base, 0, result, error);
+}
+
+int heapd_begin_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start,
+                            heapd_ticket *ticket, struct heapd_error *error)
+{
+    Heapd__V1__ListScopesRequest message;
+    fill_list_scopes(&message, session, start);
+    return hd_begin(connection, HEAPD_METHOD_LIST_SCOPES, &message.base, 0, ticket, error);
 }

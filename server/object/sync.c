@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "object/sync_internal.h"
+#include "object/sync_list.h"
 
 bool hd_is_sync(enum hd_kind_of_value kind)
 {
@@ -179,6 +180,20 @@ bool hd_party_end_step(struct hd_objects *objects, struct hd_party *party, bool 
             hd_lock_party_ends(objects, hold, orderly);
     }
     return party->first != NULL;
+}
+
+bool hd_party_next_hold(const struct hd_objects *objects, const struct hd_party *party, const struct hd_hold **at,
+                        struct hd_hold_info *out)
+{
+    const struct hd_hold *hold = *at ? (*at)->next : party->first;
+    (void)objects;
+    if (!hold)
+        return false;
+    /* Locks and semaphores are leaves. */
+    *out = (struct hd_hold_info){
+        .party = party->id, .object = hd_value_ref(hold->object, true), .thread = hold->thread, .count = hold->count};
+    *at = hold;
+    return true;
 }
 
 /* ---- trying and waiting ---- */

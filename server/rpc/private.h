@@ -538,6 +538,8 @@ void hd_deadlines_fini(struct hd_rpc_server *server);
 int hd_call_sync(struct hd_call *call, struct hd_sync_request *request, int64_t wait_ms, bool as_object) HD_MUST_USE;
 /* Answers those whose turn has come. To be called when a request, a deadline or an end may have woken some. */
 void hd_sync_answer(struct hd_rpc_server *server);
+/* NULL: it waits for something else. */
+const struct hd_sync_waiter *hd_sync_waiter_of(const struct hd_unfinished *unfinished);
 /* For Stats. */
 void hd_sync_stats(const struct hd_rpc_server *server, hd_stat_visit visit, void *context);
 
@@ -649,7 +651,7 @@ HD_HANDLERS(HD_HANDLER_DECLARE)
 #define HD_SYNC_HANDLERS(X) \
     X(create_sync) X(acquire) X(unlock) X(sync_state) X(put) X(get) X(task_done) X(join) X(condition_wait) X(notify) \
     X(event_set) X(event_clear) X(event_wait) X(barrier_wait) X(barrier_reset) X(barrier_abort) \
-    X(subscribe) X(unsubscribe) X(expire) X(time_to_live)
+    X(subscribe) X(unsubscribe) X(expire) X(time_to_live) X(list_sync) X(list_scopes)
 /* clang-format on */
 HD_SYNC_HANDLERS(HD_HANDLER_DECLARE)
 #undef HD_HANDLER_DECLARE

@@ -149,6 +149,11 @@ static void cancel_wait(struct hd_unfinished *unfinished)
 
 static const struct hd_unfinished_kind wait_kind = {.step = step_wait, .free = free_wait, .cancel = cancel_wait};
 
+const struct hd_sync_waiter *hd_sync_waiter_of(const struct hd_unfinished *unfinished)
+{
+    return unfinished->kind == &wait_kind ? &((const struct sync_wait *)unfinished)->waiter : NULL;
+}
+
 static int park(struct hd_call *call, const struct hd_sync_request *request, int64_t wait_ms, bool as_object)
 {
     struct hd_rpc_server *server = call->server;

@@ -131,6 +131,8 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(BARRIER_WAIT, barrier_wait, wait_request, HD_OP_CONTINUES, "barrier to wait at"),
     ROW(BARRIER_RESET, barrier_reset, sync_request, 0, "reset (a barrier has)"),
     ROW(BARRIER_ABORT, barrier_abort, sync_request, 0, "abort (a barrier has)"),
+    ROW(LIST_SYNC, list_sync, empty, HD_OP_ADMIN, NULL),
+    ROW(LIST_SCOPES, list_scopes, list_scopes_request, 0, NULL),
     ROW(SET_COMBINE, set_combine, set_combine_request, HD_OP_CONTINUES, "set algebra (a set or frozenset has)"),
     ROW(SET_UPDATE, set_update, set_update_request, HD_OP_CONTINUES, "set algebra in place (a set has)"),
     ROW(SET_COMPARE, set_compare, set_compare_request, HD_OP_CONTINUES, "set algebra (a set or frozenset has)"),

@@ -640,6 +640,8 @@ enum heapd_method {
     HEAPD_METHOD_BARRIER_WAIT = 205,
     HEAPD_METHOD_BARRIER_RESET = 206,
     HEAPD_METHOD_BARRIER_ABORT = 207,
+    HEAPD_METHOD_LIST_SYNC = 208,
+    HEAPD_METHOD_LIST_SCOPES = 209,
     /* heapd/containers.h */
     HEAPD_METHOD_SET_COMBINE = 160,
     HEAPD_METHOD_SET_UPDATE = 161,
@@ -828,6 +830,8 @@ struct heapd_session {
     bool self;
 };
 struct heapd_sync_info;
+struct heapd_sync_list;
+struct heapd_scope_list;
 struct heapd_session_list {
     const struct heapd_session *items;
     size_t count;
@@ -888,6 +892,8 @@ struct heapd_result {
         struct heapd_buffer_info buffer;        /* CREATE_BUFFER, SEAL_BUFFER, GET_BUFFER */
 
         const struct heapd_sync_info *sync_state; /* SYNC_STATE: sync.h */
+        const struct heapd_sync_list *sync_list;  /* LIST_SYNC */
+        const struct heapd_scope_list *scopes;    /* LIST_SCOPES */
         struct heapd_pair pair;                 /* DICT_POP_ITEM */
         struct heapd_chunk chunk;               /* READ_CURSOR */
     } as;

@@ -221,6 +221,56 @@ HEAPD_API int heapd_sync_state(struct heapd_connection *connection, heapd_handle
 HEAPD_API int heapd_begin_sync_state(struct heapd_connection *connection, heapd_handle object, heapd_ticket *ticket,
                                      struct heapd_error *error) HEAPD_MUST_USE;
 
+/* Who holds what, and who waits for what: result.as.sync_list. For the daemon's own user (HEAPD_EPERMISSION). */
+struct heapd_hold {
+    uint64_t session;
+    uint64_t object; /* identity */
+    enum heapd_type type;
+    uint64_t thread;
+    uint64_t count; /* how often, or units */
+};
+struct heapd_wait_info {
+    uint64_t session;
+    uint64_t request;
+    uint64_t object; /* identity */
+    enum heapd_type type;
+    const char *act; /* "acquire", "get", "put", "join", "condition wait", "event wait", "barrier wait" */
+    uint64_t thread;
+    bool given;     /* its turn has come, and it could not be told yet */
+    bool relocking; /* of a condition: it waits for the lock again */
+};
+struct heapd_sync_list {
+    const struct heapd_hold *holds;
+    size_t hold_count;
+    const struct heapd_wait_info *waits;
+    size_t wait_count;
+    bool more; /* than fit a reply */
+};
+HEAPD_API int heapd_list_sync(struct heapd_connection *connection, struct heapd_result *result,
+                              struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_list_sync(struct heapd_connection *connection, heapd_ticket *ticket,
+                                    struct heapd_error *error) HEAPD_MUST_USE;
+
+/* The scopes that a session holds by handles: result.as.scopes, from `start` on; go on at next until that is 0. */
+struct heapd_scope_info {
+    uint64_t slot; /* of the handle */
+    uint64_t identity;
+    uint64_t parent; /* identity; 0: the global one */
+    uint64_t names;
+    uint64_t bytes; /* of the scope and its table of names, without what they stand for */
+    bool closed;
+};
+struct heapd_scope_list {
+    const struct heapd_scope_info *items;
+    size_t count;
+    uint64_t next;
+};
+/* session: 0 for one's own; others are for the daemon's own user. HEAPD_EKEY: there is none. */
+HEAPD_API int heapd_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start,
+                                struct heapd_result *result, struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start,
+                                      heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -662,7 +662,7 @@ class Suite:
     def test_help(self):
         overview = self.tool.ok("--help").decode()
         commands = ("ping", "import", "export", "get", "set", "del", "ls", "inspect", "gc collect", "gc threshold", "gc count",
-                    "gc stats", "gc enable", "gc disable", "gc freeze", "gc unfreeze", "gc compact", "memory", "stats", "session list", "session kill", "shutdown")
+                    "gc stats", "gc enable", "gc disable", "gc freeze", "gc unfreeze", "gc compact", "memory", "stats", "locks", "session list", "session kill", "shutdown")
         for command in commands:
             check("  " + command in overview, command, "is not in --help")
             text = self.tool.ok(*command.split(), "--help").decode()

@@ -460,6 +460,85 @@ static void parked_requests_hinder_nobody(void **state)
         expect_aborted(a, send_length(a, HANDLE(i + 10, 1)), ids[i]);
 }
 
+static void holders_and_waiters_are_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    share(fixture, HEAPD__V1__TYPE__TYPE_LOCK, 0, false);
+    expect_int(b, send_acquire(b, A, 5, 0), 1);
+    uint64_t waits = send_acquire(a, A, 6, -1);
+    expect_error(b, rpc_send(b, METHOD(LIST_SYNC), NULL), HD_EPERMISSION, "");
+    Heapd__V1__ListSyncReply *reply =
+        expect_message(a, rpc_send(a, METHOD(LIST_SYNC), NULL), &heapd__v1__list_sync_reply__descriptor);
+    assert_int_equal(reply->n_holds, 1);
+    assert_int_equal(reply->holds[0]->thread, 5);
+    assert_int_equal(reply->holds[0]->type, HEAPD__V1__TYPE__TYPE_LOCK);
+    assert_int_equal(reply->n_waits, 1);
+    assert_int_equal(reply->waits[0]->request, waits);
+    assert_int_equal(reply->waits[0]->object, reply->holds[0]->object);
+    assert_string_equal(reply->waits[0]->act, "acquire");
+    assert_false(reply->more || reply->waits[0]->given);
+    assert_int_not_equal(reply->waits[0]->session, reply->holds[0]->session);
+    free_message(reply);
+}
+
+static Heapd__V1__ListScopesReply *list_scopes(struct rpc_client *client, uint64_t session)
+{
+    Heapd__V1__ListScopesRequest request = HEAPD__V1__LIST_SCOPES_REQUEST__INIT;
+    request.session = session;
+    return expect_message(client, rpc_send(client, METHOD(LIST_SCOPES), &request),
+                          &heapd__v1__list_scopes_reply__descriptor);
+}
+
+/* What a request made is bound in a scope of its own, and gone with it in one call. */
+static void a_scope_frees_a_working_set(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    char name[32];
+    rpc_world_run(&fixture->world);
+    uint64_t before = rpc_world_stat(&fixture->world, "objects_live_count");
+    expect_object(b, send_open_scope(b, 0, A), A, HEAPD__V1__TYPE__TYPE_SCOPE);
+    expect_object(b, send_open_scope(b, A, B), B, HEAPD__V1__TYPE__TYPE_SCOPE);
+    for (uint32_t i = 0; i < 500; i++) {
+        (void)snprintf(name, sizeof name, "part %u", i);
+        expect_object(b, send_new(b, HEAPD__V1__KIND__KIND_LIST, HANDLE(3, i + 1)), HANDLE(3, i + 1),
+                      HEAPD__V1__TYPE__TYPE_LIST);
+        expect_empty(b, send_bind(b, B, name, rpc_handle(HANDLE(3, i + 1))));
+        expect_empty(b, send_release(b, HANDLE(3, i + 1)));
+    }
+    expect_empty(b, send_bind(b, A, "outer", rpc_int(1)));
+    Heapd__V1__ListScopesReply *reply = list_scopes(b, 0);
+    assert_int_equal(reply->n_scopes, 2);
+    assert_int_equal(reply->next, 0);
+    assert_int_equal(reply->scopes[0]->slot, 1);
+    assert_int_equal(reply->scopes[0]->names, 1);
+    assert_int_equal(reply->scopes[0]->parent, 0);
+    assert_int_equal(reply->scopes[1]->names, 500);
+    assert_int_equal(reply->scopes[1]->parent, reply->scopes[0]->identity);
+    assert_true(reply->scopes[1]->bytes > 500 * 16);
+    free_message(reply);
+    Heapd__V1__ListScopesRequest foreign = HEAPD__V1__LIST_SCOPES_REQUEST__INIT;
+    foreign.session = 1;
+    expect_error(b, rpc_send(b, METHOD(LIST_SCOPES), &foreign), HD_EPERMISSION, "another session");
+    reply = list_scopes(a, 2);
+    assert_int_equal(reply->n_scopes, 2);
+    free_message(reply);
+    foreign.session = 77;
+    expect_error(a, rpc_send(a, METHOD(LIST_SCOPES), &foreign), HD_EKEY, "session 77");
+    Heapd__V1__CloseScopeRequest close = HEAPD__V1__CLOSE_SCOPE_REQUEST__INIT;
+    close.scope = B;
+    expect_empty(b, rpc_send(b, METHOD(CLOSE_SCOPE), &close));
+    expect_int(b, send_lookup(b, A, "outer", 0, false, 0), 1);
+    reply = list_scopes(b, 0);
+    assert_true(reply->scopes[1]->closed);
+    free_message(reply);
+    expect_empty(b, send_release(b, B));
+    expect_empty(b, send_release(b, A));
+    rpc_world_run(&fixture->world);
+    assert_int_equal(rpc_world_stat(&fixture->world, "objects_live_count"), before);
+}
+
 /* As set_up, with room for many that wait. */
 static int set_up_many(void **state)
 {
@@ -488,6 +567,8 @@ int main(void)
         TEST(a_cancelled_condition_has_its_lock),
         TEST_MANY(events_open_for_all),
         TEST(barriers_break),
+        TEST(holders_and_waiters_are_listed),
+        TEST(a_scope_frees_a_working_set),
         TEST_MANY(parked_requests_hinder_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
