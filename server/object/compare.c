@@ -433,6 +433,9 @@ int hd_comparer_run(struct hd_comparer *comparer, hd_value left, hd_value right,
 {
     struct hd_objects *objects = comparer->objects;
     int result = 0;
+    /* Whoever has used up his units still gets on. */
+    if (*units == 0)
+        *units = 1;
     if (!comparer->active) {
         comparer->relation = relation;
         result = begin_pair(comparer, left, right, shortcut);
