@@ -433,9 +433,10 @@ int hd_comparer_run(struct hd_comparer *comparer, hd_value left, hd_value right,
 {
     struct hd_objects *objects = comparer->objects;
     int result = 0;
-    /* Whoever has used up his units still gets on. */
+    /* Whoever has used up his units still gets on, and has none left afterwards. */
+    uint64_t one = 1;
     if (*units == 0)
-        *units = 1;
+        units = &one;
     if (!comparer->active) {
         comparer->relation = relation;
         result = begin_pair(comparer, left, right, shortcut);

@@ -25,10 +25,10 @@ OPERATIONS_PER_CHECK = 150
 class Daemon:
     """One of our own, in a directory of its own, that ends with us."""
 
-    def __init__(self, program):
+    def __init__(self, program, limit="2G"):
         self.directory = tempfile.TemporaryDirectory(prefix="heapd-differential-")
         self.path = os.path.join(self.directory.name, "socket")
-        self.process = subprocess.Popen([program, "--until-eof", "-l", "unix:" + self.path, "-m", "2G", "-v", "error"],
+        self.process = subprocess.Popen([program, "--until-eof", "-l", "unix:" + self.path, "-m", limit, "-v", "error"],
                                         stdin=subprocess.PIPE)
         deadline = time.monotonic() + 30
         while not os.path.exists(self.path):

@@ -288,6 +288,28 @@ static void a_change_ends_it(void **state)
     end(&f);
 }
 
+/* Many elements are many steps, whatever they are. */
+static void a_step_is_bounded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_random(&f);
+    hd_value object = keep(&f, some_list(&f, 4000, false));
+    for (unsigned which = 12; which < CHOICES; which++) {
+        struct choice choice = {.which = which, .start = 1000, .other = hd_value_int(1000)};
+        union any_work any;
+        unsigned steps = 0;
+        int result = begin_choice(&f, &choice, object, &any);
+        assert_int_equal(result, 0);
+        while ((result = hd_work_step(&any.work, 20)) == 0)
+            steps++;
+        /* A sort of what has no order ends when that is found. */
+        assert_true(steps >= 20 || which == 12);
+        hd_work_fini(&any.work);
+    }
+    end(&f);
+}
+
 /* What was read deep inside counts, too. */
 static void a_change_of_a_part_ends_it(void **state)
 {
@@ -439,6 +461,7 @@ int main(void)
         cmocka_unit_test(small_work),
         cmocka_unit_test(large_work),
         cmocka_unit_test(a_change_ends_it),
+        cmocka_unit_test(a_step_is_bounded),
         cmocka_unit_test(a_change_of_a_part_ends_it),
         cmocka_unit_test(bad_input_changes_nothing),
         cmocka_unit_test(circles_and_depth),
