@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from . import errors
+from ._buffers import Array, Buffer
 from ._daemon import Daemon, find_daemon
 from ._heap import Collector, Heap, Pipeline, connect, register, start
 from ._heapd import Connection, Proxy, Result
@@ -20,7 +21,7 @@ from .errors import (AbandonedWarning, Aborted, AlreadyExists, Cancelled, Change
 
 __version__ = "0.1.0"
 __all__ = [
-    "ActionBarrier", "Barrier", "Condition", "Event", "Lock", "Manager", "Queue", "RLock", "Semaphore", "SyncManager",
+    "ActionBarrier", "Array", "Barrier", "Buffer", "Condition", "Event", "Lock", "Manager", "Queue", "RLock", "Semaphore", "SyncManager",
     "AbandonedWarning", "Aborted", "AlreadyExists", "Cancelled", "Changed", "Class", "Collector", "Connection",
     "ConnectionLost", "Container", "Daemon", "Dict", "Error", "Forbidden", "ForeignProxy", "Forked", "Frozenset",
     "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotLocked", "NotRunning", "Object",

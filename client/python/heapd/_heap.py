@@ -15,12 +15,14 @@ import types
 import weakref
 from typing import Any, Callable, Iterable, Iterator, TypeVar
 
-from . import _heapd, _proxies, _sync
+from . import _buffers, _heapd, _proxies, _sync
 from ._daemon import Daemon
 from .errors import ForeignProxy, PickleRefused
 
 T = TypeVar("T")
 _PICKLE_CLASS = "heapd.pickle"
+# Buffers of pickles from here on go into shared memory.
+_OUT_OF_BAND_BYTES = 64 << 10
 
 # Classes whose instances become heap instances: by class, and by the name that the heap knows them by.
 _registered: dict[type, tuple[str, tuple[str, ...]]] = {}
@@ -131,7 +133,7 @@ class Heap(_heapd.Connection):
     # As multiprocessing shows its proxies.
     _names_proxies = False
     # Instances are not among them: a pickled value looks like one.
-    _types = {number: proxy for number, proxy in {**_proxies.TYPES, **_sync.TYPES}.items()
+    _types = {number: proxy for number, proxy in {**_proxies.TYPES, **_sync.TYPES, _buffers.BUFFER: _buffers.Buffer}.items()
               if number != _proxies.INSTANCE}
 
     def __init__(self, address: str | None = None, *, name: str | None = None, timeout: float = 5.0,
@@ -184,6 +186,25 @@ class Heap(_heapd.Connection):
         if instance is not None:
             return self._new_instance(instance)
         return self._instance(self._class("object", tuple(attributes)), attributes)._become(_proxies.Object)
+
+    # ---- buffers
+
+    def buffer(self, data: Any) -> Any:
+        """Bytes or an array in shared memory, copied once: a Buffer, or an Array for what has a format and a shape."""
+        view = memoryview(data)
+        if not view.c_contiguous:
+            view = memoryview(view.tobytes()).cast(view.format, view.shape)  # type: ignore[call-overload]
+        made = self._buffer_put(view.cast("B") if view.ndim else view)
+        array_format = getattr(getattr(data, "dtype", None), "str", view.format)
+        if view.format in ("B", "b", "c") and view.ndim == 1:
+            return made
+        return self._instance(self._class(_buffers.ARRAY_CLASS, ("buffer", "format", "shape")),
+                              {"buffer": made, "format": array_format, "shape": tuple(view.shape)}
+                              )._become(_buffers.Array)
+
+    def new_buffer(self, nbytes: int) -> Any:
+        """Shared memory to write to; its ``seal()`` gives the Buffer."""
+        return self._buffer_create(nbytes)
 
     # ---- coordination
 
@@ -303,24 +324,35 @@ class Heap(_heapd.Connection):
     def _pickle(self, value: Any) -> _heapd.Proxy:
         references: list[_heapd.Proxy] = []
         stream = io.BytesIO()
-        _Pickler(self, stream, references).dump(value)
-        attributes: dict[str, Any] = {"data": stream.getvalue(), "count": len(references)}
+        buffers: list[pickle.PickleBuffer] = []
+        _Pickler(self, stream, references, buffers).dump(value)
+        attributes: dict[str, Any] = {"data": stream.getvalue(), "count": len(references),
+                                      "buffers": len(buffers)}
         attributes.update((f"r{i}", reference) for i, reference in enumerate(references))
-        return self._instance(self._class(_PICKLE_CLASS, ("data", "count")), attributes)
+        # Large arrays, say: out of band, in shared memory, from where they are read without a copy.
+        attributes.update((f"b{i}", self._buffer_put(buffer.raw())) for i, buffer in enumerate(buffers))
+        return self._instance(self._class(_PICKLE_CLASS, ("data", "count", "buffers")), attributes)
 
-    def _unpickle(self, data: bytes, references: Any) -> Any:
+    def _unpickle(self, data: bytes, references: Any, buffers: Any = ()) -> Any:
         if not self.pickles:
             raise PickleRefused("the value is a pickle, and this connection does not load pickles")
-        return _Unpickler(io.BytesIO(data), references).load()
+        return _Unpickler(io.BytesIO(data), references, buffers).load()
+
+    def _load(self, proxy: _heapd.Proxy) -> Any:
+        """What a pickled value stands for."""
+        references = [proxy._get_attribute(f"r{i}") for i in range(proxy._get_attribute("count"))]
+        buffers = [proxy._get_attribute(f"b{i}")._map() for i in range(proxy._get_attribute("buffers"))]
+        return self._unpickle(proxy._get_attribute("data"), references, buffers)
 
     @staticmethod
     def _wrap(proxy: _heapd.Proxy) -> Any:
         """What a program gets for an object that has no class of proxies of its own."""
         heap = proxy._heap
         if proxy._type == _proxies.INSTANCE and heap._class_name(proxy) == _PICKLE_CLASS and heap.pickles:
-            count = proxy._get_attribute("count")
-            return heap._unpickle(proxy._get_attribute("data"), [proxy._get_attribute(f"r{i}") for i in range(count)])
-        return proxy._become(_proxies.Object) if proxy._type == _proxies.INSTANCE else proxy
+            return heap._load(proxy)
+        if proxy._type != _proxies.INSTANCE:
+            return proxy
+        return proxy._become(_buffers.Array if heap._class_name(proxy) == _buffers.ARRAY_CLASS else _proxies.Object)
 
     def _class_name(self, proxy: _heapd.Proxy) -> str:
         return str(proxy._inspect()["class_name"])
@@ -469,8 +501,16 @@ def _contents(values: Any) -> Any:
 class _Pickler(pickle.Pickler):
     """Proxies of the same heap stay references."""
 
-    def __init__(self, heap: Heap, stream: io.BytesIO, references: list[_heapd.Proxy]) -> None:
-        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+    def __init__(self, heap: Heap, stream: io.BytesIO, references: list[_heapd.Proxy],
+                 buffers: list[pickle.PickleBuffer]) -> None:
+        def keep(buffer: pickle.PickleBuffer) -> bool:
+            """True: the bytes stay in the pickle."""
+            if buffer.raw().nbytes < _OUT_OF_BAND_BYTES:
+                return True
+            buffers.append(buffer)
+            return False
+
+        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=keep)
         self._heap = heap
         self._references = references
 
@@ -482,8 +522,8 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, references: Any) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: io.BytesIO, references: Any, buffers: Any) -> None:
+        super().__init__(stream, buffers=buffers)
         self._references = references
 
     def persistent_load(self, number: Any) -> Any:

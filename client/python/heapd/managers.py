@@ -11,7 +11,7 @@ import multiprocessing.pool
 import os
 from typing import Any, Callable, Iterable, Iterator
 
-from . import _heapd, _proxies, _sync
+from . import _buffers, _heapd, _proxies, _sync
 from ._daemon import Daemon
 from ._heap import _PICKLE_CLASS, Heap, _connection_for
 from ._sync import ActionBarrier
@@ -170,7 +170,7 @@ class ManagerHeap(Heap):
 
     _names_proxies = True
 
-    _types = {**_proxies.TYPES, **_sync.TYPES, _proxies.LIST: ListProxy, _proxies.DICT: DictProxy}
+    _types = {**_proxies.TYPES, **_sync.TYPES, _buffers.BUFFER: _buffers.Buffer, _proxies.LIST: ListProxy, _proxies.DICT: DictProxy}
     # These have no proxies with a manager: they come as copies, or their class says what they are.
     for _number in (_proxies.TUPLE, _proxies.SET, 14, _proxies.INSTANCE):
         del _types[_number]
@@ -191,9 +191,9 @@ def _wrap(proxy: _heapd.Proxy) -> Any:
     if name == _VALUE_CLASS:
         return proxy._become(ValueProxy)
     if name == _PICKLE_CLASS:
-        references = proxy._get_attribute("count")
-        found = [proxy._get_attribute(f"r{i}") for i in range(references)]
-        return proxy._heap._unpickle(proxy._get_attribute("data"), found)
+        return proxy._heap._load(proxy)
+    if name == _buffers.ARRAY_CLASS:
+        return proxy._become(_buffers.Array)
     return proxy._become(_proxies.Object)
 
 

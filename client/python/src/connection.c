@@ -833,6 +833,8 @@ static PyMethodDef connection_methods[] = {
     {"_names", connection_names, METH_VARARGS, NULL},
     {"_increase", connection_increase, METH_VARARGS, NULL},
     {"_create_sync", hp_sync_create, METH_VARARGS, NULL},
+    {"_buffer_put", hp_buffer_put, METH_O, NULL},
+    {"_buffer_create", hp_buffer_create, METH_O, NULL},
     {"_redeem", connection_redeem, METH_O, NULL},
     {"_before_fork", connection_before_fork, METH_O, NULL},
     {"_after_fork", connection_after_fork, METH_O, NULL},

@@ -158,4 +158,11 @@ PyObject *hp_sequence_search(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_copy(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments);
 
+/* ---- buffer.c: a method of proxies, two of connections */
+
+PyObject *hp_buffer_map(PyObject *self, PyObject *unused);
+PyObject *hp_buffer_put(PyObject *self, PyObject *object);
+PyObject *hp_buffer_create(PyObject *self, PyObject *size);
+int hp_buffer_ready(PyObject *module);
+
 #endif
