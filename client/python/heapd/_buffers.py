@@ -16,7 +16,7 @@ class Buffer(Proxy):
 
     def memory(self) -> memoryview:
         """The bytes, without a copy. They stay mapped as long as the memoryview or an array on it is in use."""
-        return memoryview(self._map())
+        return memoryview(self._map())  # type: ignore[arg-type]
 
     @property
     def nbytes(self) -> int:

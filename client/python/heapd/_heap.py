@@ -20,6 +20,11 @@ from ._daemon import Daemon
 from .errors import ForeignProxy, PickleRefused
 
 T = TypeVar("T")
+# Heap has methods of these names.
+_Dict = dict
+_List = list
+_Tuple: Any = tuple
+_TYPES: dict[int, type[_heapd.Proxy]] = {**_proxies.TYPES, **_sync.TYPES, _buffers.BUFFER: _buffers.Buffer}
 _PICKLE_CLASS = "heapd.pickle"
 # Buffers of pickles from here on go into shared memory.
 _OUT_OF_BAND_BYTES = 64 << 10
@@ -133,8 +138,7 @@ class Heap(_heapd.Connection):
     # As multiprocessing shows its proxies.
     _names_proxies = False
     # Instances are not among them: a pickled value looks like one.
-    _types = {number: proxy for number, proxy in {**_proxies.TYPES, **_sync.TYPES, _buffers.BUFFER: _buffers.Buffer}.items()
-              if number != _proxies.INSTANCE}
+    _types = {number: proxy for number, proxy in _TYPES.items() if number != _proxies.INSTANCE}
 
     def __init__(self, address: str | None = None, *, name: str | None = None, timeout: float = 5.0,
                  pickles: bool = False, batched: bool = False, daemon: Daemon | None = None) -> None:
@@ -193,13 +197,13 @@ class Heap(_heapd.Connection):
         """Bytes or an array in shared memory, copied once: a Buffer, or an Array for what has a format and a shape."""
         view = memoryview(data)
         if not view.c_contiguous:
-            view = memoryview(view.tobytes()).cast(view.format, view.shape)  # type: ignore[call-overload]
+            view = memoryview(view.tobytes()).cast(view.format, view.shape)  # type: ignore
         made = self._buffer_put(view.cast("B") if view.ndim else view)
         array_format = getattr(getattr(data, "dtype", None), "str", view.format)
         if view.format in ("B", "b", "c") and view.ndim == 1:
             return made
         return self._instance(self._class(_buffers.ARRAY_CLASS, ("buffer", "format", "shape")),
-                              {"buffer": made, "format": array_format, "shape": tuple(view.shape)}
+                              {"buffer": made, "format": array_format, "shape": _Tuple(view.shape or ())}
                               )._become(_buffers.Array)
 
     def new_buffer(self, nbytes: int) -> Any:
@@ -248,7 +252,7 @@ class Heap(_heapd.Connection):
             known = self._classes[key] = self._create_class(name, tuple(fields))
         return known
 
-    def _new_instance(self, value: Any) -> _heapd.Proxy:
+    def _new_instance(self, value: Any) -> Any:
         name, fields = _registered[type(value)]
         attributes = {field: getattr(value, field) for field in fields} if fields else dict(vars(value))
         return self._instance(self._class(name, tuple(attributes)), attributes)._become(_proxies.Object)
@@ -264,7 +268,7 @@ class Heap(_heapd.Connection):
     def __delitem__(self, name: str) -> None:
         self._unbind(name)
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: Any) -> bool:
         try:
             self._lookup(name)
         except (KeyError, TypeError):
@@ -280,7 +284,7 @@ class Heap(_heapd.Connection):
     def __bool__(self) -> bool:
         return True
 
-    def keys(self) -> list[str]:
+    def keys(self) -> _List[str]:
         return self._names()
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -321,12 +325,12 @@ class Heap(_heapd.Connection):
             raise ForeignProxy("the proxy belongs to another heap")
         return self._redeem(value._heap._token(value))
 
-    def _pickle(self, value: Any) -> _heapd.Proxy:
-        references: list[_heapd.Proxy] = []
+    def _pickle(self, value: Any) -> Any:
+        references: _List[_heapd.Proxy] = []
         stream = io.BytesIO()
-        buffers: list[pickle.PickleBuffer] = []
+        buffers: _List[pickle.PickleBuffer] = []
         _Pickler(self, stream, references, buffers).dump(value)
-        attributes: dict[str, Any] = {"data": stream.getvalue(), "count": len(references),
+        attributes: _Dict[str, Any] = {"data": stream.getvalue(), "count": len(references),
                                       "buffers": len(buffers)}
         attributes.update((f"r{i}", reference) for i, reference in enumerate(references))
         # Large arrays, say: out of band, in shared memory, from where they are read without a copy.
@@ -360,10 +364,10 @@ class Heap(_heapd.Connection):
     def _class_attribute(self, proxy: _heapd.Proxy, name: str) -> Any:
         """What the registered class has under this name, bound to the proxy; None if there is nothing."""
         cls = _by_name.get(self._class_name(proxy))
-        found = getattr(cls, name, None) if cls else None
-        if found is None:
+        found = getattr(cls, name, None)
+        if cls is None or found is None:
             return None
-        raw = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
+        raw: Any = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
         if hasattr(raw, "__get__") and not isinstance(raw, (staticmethod, classmethod)):
             return raw.__get__(proxy, cls)
         return found
@@ -371,14 +375,14 @@ class Heap(_heapd.Connection):
     def _plain(self, proxy: _heapd.Proxy) -> Any:
         return proxy._export(self._make_plain)
 
-    def _make_plain(self, name: str, attributes: dict[str, Any]) -> Any:
+    def _make_plain(self, name: str, attributes: _Dict[str, Any]) -> Any:
         """An instance in a plain copy. What a pickle refers to is then a copy, too."""
         if name == _PICKLE_CLASS:
             return self._unpickle(attributes["data"], [attributes[f"r{i}"] for i in range(attributes["count"])])
         cls = _by_name.get(name)
         if cls is None:
             return types.SimpleNamespace(**attributes)
-        instance = cls.__new__(cls)
+        instance: Any = cls.__new__(cls)  # type: ignore[call-overload]
         for key, value in attributes.items():
             object.__setattr__(instance, key, value)
         return instance
@@ -410,7 +414,7 @@ class Heap(_heapd.Connection):
         """Waits for writes that were not waited for (``batched``), and raises the first failure among them."""
         self._finish()
 
-    def sessions(self) -> list[dict[str, Any]]:
+    def sessions(self) -> _List[_Dict[str, Any]]:
         """Who is connected."""
         return self._sessions()
 
@@ -455,13 +459,13 @@ def _connection_for(address: str, module: str, kind: str, pickles: bool) -> Heap
         if known:
             del _by_address[address, kind]
         cls = getattr(importlib.import_module(module), kind)
-        heap = cls(address, pickles=pickles)
-        _opened.append(heap)
-        return heap
+        made: Heap = cls(address, pickles=pickles)
+        _opened.append(made)
+        return made
 
 
 # Connections that nobody asked for but unpickled proxies use: open until the process ends.
-_opened: list[Heap] = []
+_opened: _List[Heap] = []
 
 
 def _before_fork() -> None:
@@ -541,6 +545,3 @@ def start(*, memory_limit: int | str | None = None, pickles: bool = False, batch
     """Starts a daemon that belongs to this process and connects to it."""
     daemon = Daemon(memory_limit, options)
     return Heap(daemon.address, pickles=pickles, batched=batched, daemon=daemon)
-
-
-_Callback = Callable[[Any], Any]

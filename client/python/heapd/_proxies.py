@@ -265,13 +265,13 @@ class Dict(Container):
         return reversed(self._keys())
 
     def keys(self) -> Any:
-        return Keys(self)
+        return Keys(self)  # type: ignore[arg-type]
 
     def values(self) -> Any:
-        return Values(self)
+        return Values(self)  # type: ignore[arg-type]
 
     def items(self) -> Any:
-        return Items(self)
+        return Items(self)  # type: ignore[arg-type]
 
     def update(self, *args: Any, **named: Any) -> None:
         if len(args) > 1:
@@ -320,6 +320,8 @@ class Keys(collections.abc.KeysView[Any]):
 
     __slots__ = ()
 
+    _mapping: Any
+
     def __repr__(self) -> str:
         return f"dict_keys({list(self)!r})"
 
@@ -330,13 +332,15 @@ class Keys(collections.abc.KeysView[Any]):
         return iter(self._mapping)
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self._mapping)  # type: ignore[call-overload, no-any-return]
+        return reversed(self._mapping)
 
 
 class Values(collections.abc.ValuesView[Any]):
     """The values of a dict in the heap, as they are now."""
 
     __slots__ = ()
+
+    _mapping: Any
 
     def __repr__(self) -> str:
         return f"dict_values({list(self)!r})"
@@ -355,6 +359,8 @@ class Items(collections.abc.ItemsView[Any, Any]):
     """The items of a dict in the heap, as they are now."""
 
     __slots__ = ()
+
+    _mapping: Any
 
     def __repr__(self) -> str:
         return f"dict_items({list(self)!r})"
@@ -517,7 +523,7 @@ for _kind, _proxy in _PROXY_OF.items():
     for _compare in (operator.eq, operator.ne):
         setattr(_proxy, f"__{_compare.__name__}__", _comparison(_compare, _kind))
     if _kind is not dict:
-        for _compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        for _compare in (operator.lt, operator.le, operator.gt, operator.ge):  # type: ignore[assignment]
             setattr(_proxy, f"__{_compare.__name__}__", _comparison(_compare, _kind))
 
 

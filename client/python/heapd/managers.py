@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable, Iterator
 
 from . import _buffers, _heapd, _proxies, _sync
 from ._daemon import Daemon
-from ._heap import _PICKLE_CLASS, Heap, _connection_for
+from ._heap import _PICKLE_CLASS, _TYPES, Heap, _connection_for
 from ._sync import ActionBarrier
 
 _COPY_MARK = "heapd.copy"
@@ -170,7 +170,7 @@ class ManagerHeap(Heap):
 
     _names_proxies = True
 
-    _types = {**_proxies.TYPES, **_sync.TYPES, _buffers.BUFFER: _buffers.Buffer, _proxies.LIST: ListProxy, _proxies.DICT: DictProxy}
+    _types = {**_TYPES, _proxies.LIST: ListProxy, _proxies.DICT: DictProxy}
     # These have no proxies with a manager: they come as copies, or their class says what they are.
     for _number in (_proxies.TUPLE, _proxies.SET, 14, _proxies.INSTANCE):
         del _types[_number]
@@ -304,12 +304,12 @@ class SyncManager(BaseManager):
     def dict(self, *values: Any, **named: Any) -> Any:
         return self.heap.dict(*values, **named)
 
-    def Namespace(self, /, **attributes: Any) -> NamespaceProxy:
+    def Namespace(self, /, **attributes: Any) -> Any:
         heap = self.heap
         made = heap._instance(heap._class(_NAMESPACE_CLASS, ()), attributes)
         return made._become(NamespaceProxy)
 
-    def Value(self, typecode: Any, value: Any, lock: bool = True) -> ValueProxy:
+    def Value(self, typecode: Any, value: Any, lock: bool = True) -> Any:
         heap = self.heap
         made = heap._instance(heap._class(_VALUE_CLASS, ("typecode", "value")),
                               {"typecode": str(typecode), "value": value})
