@@ -183,9 +183,9 @@ static int push(struct heapd_export *reader, const struct hd_node *node)
 static int open_container(struct heapd_export *reader, const struct hd_node *node, struct heapd_node *out)
 {
     static const enum heapd_node_kind kinds[] = {
-        [HD_KIND_LIST] = HEAPD_NODE_LIST, [HD_KIND_TUPLE] = HEAPD_NODE_TUPLE,       [HD_KIND_DICT] = HEAPD_NODE_DICT,
-        [HD_KIND_SET] = HEAPD_NODE_SET,   [HD_KIND_INSTANCE] = HEAPD_NODE_INSTANCE,
-        [HD_KIND_FROZENSET] = HEAPD_NODE_FROZENSET,
+        [HD_KIND_LIST] = HEAPD_NODE_LIST,         [HD_KIND_TUPLE] = HEAPD_NODE_TUPLE,
+        [HD_KIND_DICT] = HEAPD_NODE_DICT,         [HD_KIND_SET] = HEAPD_NODE_SET,
+        [HD_KIND_INSTANCE] = HEAPD_NODE_INSTANCE, [HD_KIND_FROZENSET] = HEAPD_NODE_FROZENSET,
     };
     out->kind = kinds[node->kind];
     out->count = node->count;
@@ -293,6 +293,48 @@ static int next(struct heapd_export *reader, struct heapd_node *out)
 int heapd_export_next(struct heapd_export *reader, struct heapd_node *out, struct heapd_error *error)
 {
     int code = next(reader, out);
+    if (error && code < 0)
+        *error = reader->detail;
+    else
+        hd_succeed(error);
+    return code;
+}
+
+/* How many of the next nodes are ints, of those that the part has and that belong to the container around. */
+static size_t count_ints(const struct heapd_export *reader)
+{
+    const struct hd_columns *left = &reader->reader.left;
+    const struct open *around = &reader->open[reader->open_count - 1];
+    size_t most = left->kind_count < left->integer_count ? left->kind_count : left->integer_count;
+    size_t count = 0;
+    if (most > around->left)
+        most = (size_t)around->left;
+    while (count < most && left->kinds[count] == HD_KIND_INT)
+        count++;
+    return count;
+}
+
+int heapd_export_ints(struct heapd_export *reader, const int64_t **values, size_t *count, struct heapd_error *error)
+{
+    int code = reader->error < 0 ? reader->error : 0;
+    *count = 0;
+    if (!reader->error && reader->open_count > 0 && reader->open[reader->open_count - 1].left > 0) {
+        struct open *around = &reader->open[reader->open_count - 1];
+        code = await_node(reader);
+        bool pairs = around->kind == HD_KIND_DICT || around->kind == HD_KIND_INSTANCE;
+        size_t found = code > 0 && !pairs ? count_ints(reader) : 0;
+        if (found) {
+            struct hd_columns *left = &reader->reader.left;
+            *values = left->integers;
+            *count = found;
+            left->integers += found;
+            left->integer_count -= found;
+            left->kinds += found;
+            left->kind_count -= found;
+            around->left -= found;
+        }
+        code = code < 0 ? code : 0;
+    }
     if (error && code < 0)
         *error = reader->detail;
     else

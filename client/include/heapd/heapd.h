@@ -543,6 +543,13 @@ HEAPD_API int heapd_export_open(struct heapd_connection *connection, heapd_handl
  */
 HEAPD_API int heapd_export_next(struct heapd_export *reader, struct heapd_node *out,
                                 struct heapd_error *error) HEAPD_MUST_USE;
+/*
+ * The ints that come next, many at once: *values is lent until the next call, *count is how many; 0 if the next node is
+ * something else, or there is none: heapd_export_next tells. They are those of one container, and never keys and values
+ * of a dict. For who reads long lists of numbers.
+ */
+HEAPD_API int heapd_export_ints(struct heapd_export *reader, const int64_t **values, size_t *count,
+                                struct heapd_error *error) HEAPD_MUST_USE;
 /* Cancels what was not read. Takes NULL. */
 HEAPD_API void heapd_export_close(struct heapd_export *reader);
 

@@ -18,6 +18,8 @@ LIST, TUPLE, DICT, SET, CLASS, INSTANCE = 7, 8, 9, 10, 11, 12
 
 # The numbers of enum heapd_search_mode.
 _INDEX, _COUNT, _REMOVE = 1, 4, 8
+# The number of enum heapd_view.
+_KEYS = 1
 
 # How many elements an iterator fetches at a time.
 _CHUNK = 512
@@ -248,7 +250,8 @@ class Dict(Container):
     clear = Proxy._clear
 
     def _keys(self) -> list[Any]:
-        return list(self._heap._plain(self))
+        """Keys are values, tuples too, so they come as plain copies."""
+        return list(self._heap._plain(self._gather(_KEYS, False)))
 
     def _values(self) -> dict[Any, Any]:
         found = self._read_shallow()
@@ -284,12 +287,10 @@ class Dict(Container):
     setdefault = Proxy._set_default
 
     def popitem(self) -> tuple[Any, Any]:
-        for key in reversed(self._keys()):
-            try:
-                return key, self.pop(key)
-            except KeyError:
-                continue
-        raise KeyError("popitem(): dictionary is empty")
+        try:
+            return self._pop_item()
+        except KeyError:
+            raise KeyError("popitem(): dictionary is empty") from None
 
     def copy(self) -> Any:
         return self._copy(False)

@@ -58,6 +58,13 @@ class DictProxy(_proxies.Dict):
     __copy__ = _as_kind
     has_key = _proxies.Dict.__contains__
 
+    def _keys(self) -> list[Any]:
+        return [_unmark(key) for key in super()._keys()]
+
+    def popitem(self) -> tuple[Any, Any]:
+        key, value = super().popitem()
+        return _unmark(key), _unmark(value)
+
     def __deepcopy__(self, memo: Any) -> Any:
         return self._values()
 

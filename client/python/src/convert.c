@@ -807,6 +807,31 @@ static bool is_proxy(const struct reader *reader, const struct heapd_node *node)
     }
 }
 
+/* The ints that come next in a list or tuple, which is what long containers mostly hold. */
+static int read_ints(struct heapd_export *export, struct reader *reader)
+{
+    struct heapd_error error;
+    const int64_t *values;
+    size_t count;
+    if (reader->depth == 0)
+        return 0;
+    const struct level *level = &reader->levels[reader->depth - 1];
+    if (level->kind != HEAPD_NODE_LIST && level->kind != HEAPD_NODE_TUPLE)
+        return 0;
+    if (heapd_export_ints(export, &values, &count, &error)) {
+        hp_raise(&error, NULL);
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        PyObject *number = PyLong_FromLongLong(values[i]);
+        int failed = number ? PyList_Append(level->object, number) : -1;
+        Py_XDECREF(number);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_graph(struct hp_connection *owner, struct heapd_export *export, struct reader *reader)
 {
     struct heapd_error error;
@@ -816,6 +841,8 @@ static int read_graph(struct hp_connection *owner, struct heapd_export *export, 
     for (;;) {
         /* The GIL is kept: parts come from memory but for one node in thousands, and the daemon does not wait for us.
          */
+        if (read_ints(export, reader))
+            return -1;
         code = heapd_export_next(export, &node, &error);
         if (code <= 0)
             break;

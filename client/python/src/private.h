@@ -157,6 +157,8 @@ PyObject *hp_sequence_sort(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_search(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_copy(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_gather(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_pop_item(PyObject *self, PyObject *unused);
 
 /* ---- buffer.c: a method of proxies, two of connections */
 

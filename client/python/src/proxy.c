@@ -564,6 +564,8 @@ static PyObject *proxy_read_shallow(PyObject *self, PyObject *unused)
 static PyMethodDef proxy_methods[] = {
     {"_map", hp_buffer_map, METH_NOARGS, "The bytes of a buffer."},
     {"_read_shallow", proxy_read_shallow, METH_NOARGS, "Its contents, or None if there are containers among them."},
+    {"_gather", hp_sequence_gather, METH_VARARGS, "Keys, values or items as a new list."},
+    {"_pop_item", hp_sequence_pop_item, METH_NOARGS, "Take out the pair that was put in last."},
     {"_slice", hp_sequence_get_slice, METH_O, "A slice as a new object."},
     {"_set_slice", hp_sequence_set_slice, METH_VARARGS, "Replace a slice."},
     {"_del_slice", hp_sequence_del_slice, METH_O, "Delete a slice."},

@@ -202,3 +202,51 @@ PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments)
     hp_value_done(&sent);
     return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, key, NULL);
 }
+
+/* gather(view, reversed): keys, values or items as a new list of the heap. */
+PyObject *hp_sequence_gather(PyObject *self, PyObject *arguments)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_error error;
+    heapd_handle handle;
+    heapd_ticket ticket;
+    int view, reversed;
+    if (!PyArg_ParseTuple(arguments, "ip", &view, &reversed))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
+        return NULL;
+    if (heapd_begin_gather(connection, heapd_ref(proxy->handle), (enum heapd_view)view, reversed, HEAPD_TYPE_LIST,
+                           &handle, &ticket, &error))
+        return hp_raise(&error, NULL);
+    if (hp_wait(proxy->owner, ticket, NULL, NULL))
+        return NULL;
+    return hp_proxy_new(proxy->owner, handle, HEAPD_TYPE_LIST);
+}
+
+PyObject *hp_sequence_pop_item(PyObject *self, PyObject *unused)
+{
+    struct hp_proxy *proxy = PROXY(self);
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    struct heapd_error error;
+    struct heapd_result result = {0};
+    heapd_ticket ticket;
+    (void)unused;
+    if (!connection)
+        return NULL;
+    if (heapd_begin_dict_pop_item(connection, proxy->handle, &ticket, &error))
+        return hp_raise(&error, NULL);
+    if (hp_wait(proxy->owner, ticket, &result, NULL))
+        return NULL;
+    struct heapd_value pair[2] = {result.as.pair.key, result.as.pair.value};
+    /* What they point to is the result's. */
+    pair[0].memory = NULL;
+    pair[1].memory = NULL;
+    PyObject *key = hp_decode(proxy->owner, &pair[0]);
+    PyObject *value = hp_decode(proxy->owner, &pair[1]);
+    heapd_result_clear(&result);
+    PyObject *out = key && value ? PyTuple_Pack(2, key, value) : NULL;
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return out;
+}

@@ -149,7 +149,17 @@ class Containers(HeapTest):
         self.assertEqual(caught.exception.args, ((1, 2),))
         with self.assertRaises(TypeError):
             d[[]] = 1
+        self.assertEqual(list(d), ["a", "b", (3, 4), "c"])
         self.assertEqual(d | {"q": 0}, {"a": 1, "b": [2], (3, 4): None, "c": 2, "q": 0})
+
+    def test_dict_takes_out(self) -> None:
+        d = self.h.dict({"a": [1], (1, 2): "x" * 100_000})
+        self.assertEqual(d.popitem(), ((1, 2), "x" * 100_000))
+        key, value = d.popitem()
+        self.assertEqual((key, value), ("a", [1]))
+        value.append(2)
+        with self.assertRaises(KeyError):
+            d.popitem()
 
     def test_set(self) -> None:
         s = self.h.set([1, 2])
