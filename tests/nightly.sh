@@ -65,6 +65,15 @@ for source in tests/fuzz/corpus/*; do
     fi
 done
 
+if [ -f "$build/python/heapd/_heapd.abi3.so" ] && grep -q '^HEAPD_SANITIZE:[A-Z]*=$' "$build/CMakeCache.txt"; then
+    HEAPD_DAEMON=$build/bin/heapd
+    PYTHONPATH=$build/python
+    export HEAPD_DAEMON PYTHONPATH
+    run python-kill /usr/bin/python3 client/python/tests/kill.py 1000
+    run python-cpython-spawn /usr/bin/python3 client/python/tests/cpython_manager.py spawn
+    unset HEAPD_DAEMON PYTHONPATH
+fi
+
 have "$build/tests/test_crash" && run crash "$build/tests/test_crash" "$clients"
 
 if [ -n "$failed" ]; then

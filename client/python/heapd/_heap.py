@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import io
+import itertools
 import os
 import pickle
 import sys
@@ -28,6 +29,8 @@ _TYPES: dict[int, type[_heapd.Proxy]] = {**_proxies.TYPES, **_sync.TYPES, _buffe
 _PICKLE_CLASS = "heapd.pickle"
 # Buffers of pickles from here on go into shared memory.
 _OUT_OF_BAND_BYTES = 64 << 10
+# What has more elements is sent in parts of so many.
+_PART_COUNT = 50_000
 
 # Classes whose instances become heap instances: by class, and by the name that the heap knows them by.
 _registered: dict[type, tuple[str, tuple[str, ...]]] = {}
@@ -164,7 +167,7 @@ class Heap(_heapd.Connection):
 
     def list(self, values: Iterable[Any] = ()) -> Any:
         """A new list in the heap."""
-        return self._create("list", _contents(values))
+        return self._make("list", _contents(values))
 
     def tuple(self, values: Iterable[Any] = ()) -> Any:
         """A new tuple in the heap."""
@@ -175,11 +178,11 @@ class Heap(_heapd.Connection):
         if len(values) > 1:
             raise TypeError(f"dict expected at most 1 argument, got {len(values)}")
         contents = _contents(values[0]) if values else {}
-        return self._create("dict", dict(contents, **named) if named else contents)
+        return self._make("dict", dict(contents, **named) if named else contents)
 
     def set(self, values: Iterable[Any] = ()) -> Any:
         """A new set in the heap."""
-        return self._create("set", _contents(values))
+        return self._make("set", _contents(values))
 
     def frozenset(self, values: Iterable[Any] = ()) -> Any:
         """A new frozenset in the heap."""
@@ -190,6 +193,33 @@ class Heap(_heapd.Connection):
         if instance is not None:
             return self._new_instance(instance)
         return self._instance(self._class("object", tuple(attributes)), attributes)._become(_proxies.Object)
+
+    def _make(self, kind: str, contents: Any) -> Any:
+        if isinstance(contents, (list, tuple, dict, set, frozenset, range)) and len(contents) > _PART_COUNT:
+            return self._make_in_parts(kind, contents, None)
+        return self._create(kind, contents)
+
+    def _make_in_parts(self, kind: str, contents: Any, progress: Callable[[int, int], Any] | None) -> Any:
+        """What is too long for one request. Nobody sees it before it is whole."""
+        made = self._create(kind, ())
+        source = iter(contents.items() if isinstance(contents, dict) else contents)
+        done = 0
+        while part := [*itertools.islice(source, _PART_COUNT)]:
+            if kind == "dict":
+                made._update(part)
+            else:
+                made._extend(part)
+            done += len(part)
+            if progress:
+                progress(done, len(contents))
+        return made
+
+    def load(self, values: Any, *, progress: Callable[[int, int], Any] | bool = True) -> Any:
+        """A list, dict or set of any length, sent in parts. ``progress(done, total)`` is called after each; True draws a
+        bar on a terminal's standard error."""
+        kind = "dict" if isinstance(values, dict) else "set" if isinstance(values, (set, frozenset)) else "list"
+        show = _draw_bar if progress is True else progress or None
+        return self._make_in_parts(kind, values, show)
 
     # ---- buffers
 
@@ -496,6 +526,13 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, 
 def _close_all() -> None:
     for heap in list(_heaps):
         heap.close()
+
+
+def _draw_bar(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        filled = 40 * done // max(total, 1)
+        sys.stderr.write(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done:,} of {total:,}" + "\n" * (done >= total))
+        sys.stderr.flush()
 
 
 def _contents(values: Any) -> Any:

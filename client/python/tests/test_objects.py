@@ -152,6 +152,28 @@ class Containers(HeapTest):
         self.assertEqual(list(d), ["a", "b", (3, 4), "c"])
         self.assertEqual(d | {"q": 0}, {"a": 1, "b": [2], (3, 4): None, "c": 2, "q": 0})
 
+    def test_long_lists(self) -> None:
+        ints = list(range(-20_000, 20_000)) + [2**62, -2**63, 2**64]
+        mixed = ints + [1.5, "x", None] + ints
+        for values in (ints, mixed, [], [True] * 5 + ints):
+            l = self.h.list(values)
+            self.assertEqual(l[:], values)
+            self.assertEqual(l.plain(), values)
+            self.assertEqual(l[10:-10:7], values[10:-10:7])
+            self.assertEqual(sum(1 for _ in l), len(values))
+        nested = self.h.list([ints, tuple(ints), ints[:3]])
+        self.assertEqual(nested.plain(), [ints, tuple(ints), ints[:3]])
+        self.assertEqual(nested[2][:], ints[:3])
+
+    def test_long_ones_go_in_parts(self) -> None:
+        seen: list[tuple[int, int]] = []
+        l = self.h.load([str(i) for i in range(120_000)], progress=lambda done, total: seen.append((done, total)))
+        self.assertEqual((len(l), l[119_999]), (120_000, "119999"))
+        self.assertEqual(seen, [(50_000, 120_000), (100_000, 120_000), (120_000, 120_000)])
+        d = self.h.dict({i: -i for i in range(60_000)})
+        self.assertEqual((len(d), d[59_999]), (60_000, -59_999))
+        self.assertEqual(len(self.h.set(range(60_000))), 60_000)
+
     def test_dict_takes_out(self) -> None:
         d = self.h.dict({"a": [1], (1, 2): "x" * 100_000})
         self.assertEqual(d.popitem(), ((1, 2), "x" * 100_000))
