@@ -7,6 +7,8 @@ import dataclasses
 import importlib
 import io
 import itertools
+import multiprocessing
+import multiprocessing.util
 import os
 import pickle
 import sys
@@ -526,6 +528,17 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, 
 def _close_all() -> None:
     for heap in list(_heaps):
         heap.close()
+
+
+def _close_at_exit(unused: Any = None) -> None:
+    """A child of multiprocessing that ends by itself says goodbye, which atexit does not see: locks that it holds stay held,
+    as multiprocessing has it. One that is killed does not."""
+    multiprocessing.util.Finalize(None, _close_all, exitpriority=-100)
+
+
+multiprocessing.util.register_after_fork(sys.modules[__name__], _close_at_exit)
+if multiprocessing.parent_process() is not None:
+    _close_at_exit()
 
 
 def _draw_bar(done: int, total: int) -> None:

@@ -7,13 +7,20 @@ stands in cpython_skips.txt, each with its reason; a test there that does not ex
 """
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.managers
 import sys
 import unittest
 from pathlib import Path
 
 import heapd
+
+try:
+    from test import _test_multiprocessing as original
+except ImportError:
+    original = None
+else:
+    # Where it is imported, too: a spawned child looks its tests up in this module.
+    original.install_tests_in_module_dict(globals(), "spawn" if "spawn" in sys.argv else "fork")
+    globals()["TestSyncManagerTypes"].manager_class = heapd.SyncManager
 
 CLASSES = ["WithManagerTestQueue", "WithManagerTestLock", "WithManagerTestSemaphore", "WithManagerTestCondition",
            "WithManagerTestEvent", "WithManagerTestBarrier", "WithManagerTestContainers", "WithManagerTestPool",
@@ -47,16 +54,13 @@ def main() -> None:
     arguments = sys.argv[1:]
     verbosity = 2 if "-v" in arguments else 1
     arguments = [argument for argument in arguments if argument != "-v"]
-    method = arguments.pop(0) if arguments and arguments[0] in ("fork", "spawn") else "fork"
-    try:
-        from test import _test_multiprocessing as original
-    except ImportError:
+    if arguments and arguments[0] in ("fork", "spawn"):
+        arguments.pop(0)
+    if original is None:
         print("skipped: the interpreter's test package is not installed")
         sys.exit(77)
     module = sys.modules["__main__"]
-    original.install_tests_in_module_dict(module.__dict__, method)
     original.multiprocessing.Manager = heapd.Manager
-    multiprocessing.managers.SyncManager = heapd.SyncManager
     tests = {name: module.__dict__[name] for name in CLASSES}
     apply_skips(tests, read_skips("manager"))
     suite = unittest.TestSuite()
