@@ -72,11 +72,6 @@ class Daemon:
                 raise NotRunning(f"the daemon did not serve within {timeout:g} s")
             time.sleep(0.002)
 
-    def _listens(self) -> bool:
-        """Its socket is there before it can be connected to."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(self.path) == 0
-
     @property
     def pid(self) -> int:
         return self.process.pid
