@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import weakref
 from pathlib import Path
 
@@ -41,11 +41,16 @@ class Daemon:
         command = [find_daemon(), "--listen", self.address, "--log-level", "error", *options]
         if memory_limit is not None:
             command += ["--memory-limit", str(memory_limit)]
+        notify_path = os.path.join(self.folder, "notify")
         # The daemon ends when nobody has the other end of this pipe: even a killed process closes it.
         reader, self._keep = os.pipe()
+        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            self.process = subprocess.Popen(command + ["--until-eof"], stdin=reader, start_new_session=True)
+            ready.bind(notify_path)
+            self.process = subprocess.Popen(command + ["--until-eof"], stdin=reader, start_new_session=True,
+                                            env={**os.environ, "NOTIFY_SOCKET": notify_path})
         except BaseException:
+            ready.close()
             os.close(self._keep)
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -53,24 +58,27 @@ class Daemon:
             os.close(reader)
         self.owner = os.getpid()
         self._finalizer = weakref.finalize(self, _stop, self.process, self._keep, self.folder, self.owner)
-        self._await(timeout)
+        with ready:
+            self._await(ready, timeout)
+        os.unlink(notify_path)
 
-    def _listens(self) -> bool:
-        # The socket's file is there a moment before it takes connections.
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(self.path) == 0
-
-    def _await(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while not self._listens():
-            status = self.process.poll()
-            if status is not None:
-                self.stop()
-                raise NotRunning(f"the daemon ended with status {status} before it served")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise NotRunning(f"the daemon did not serve within {timeout:g} s")
-            time.sleep(0.002)
+    def _await(self, ready: socket.socket, timeout: float) -> None:
+        """Until the daemon says that it serves: its socket is there a little before it listens."""
+        death = os.pidfd_open(self.process.pid)
+        poll = select.poll()
+        poll.register(ready, select.POLLIN)
+        poll.register(death, select.POLLIN)
+        try:
+            said = {descriptor for descriptor, _ in poll.poll(timeout * 1000)}
+        finally:
+            os.close(death)
+        if ready.fileno() in said:
+            return
+        status = self.process.poll() if said else None
+        self.stop()
+        if said:
+            raise NotRunning(f"the daemon ended with status {status} before it served")
+        raise NotRunning(f"the daemon did not serve within {timeout:g} s")
 
     @property
     def pid(self) -> int:
