@@ -269,6 +269,7 @@ int hd_call_sync(struct heapd_connection *connection, const struct hd_call *call
         int timed_out = hd_transport_wait(connection, &wait, -1);
         (void)timed_out; /* without a timeout it cannot be */
         code = hd_call_take(connection, request, result, error);
+        hd_transport_consider_ring(connection);
     }
     hd_leave(connection);
     return code;

@@ -104,6 +104,9 @@ static struct heapd_connection *connection_new(int fd, const struct heapd_option
     connection->number = atomic_fetch_add(&last_number, 1) + 1;
     connection->is_local = is_local(fd);
     connection->ring_wanted = connection->is_local ? ring_of(options->ring) : HEAPD_RING_NEVER;
+    /* Programs with an event loop wait in their own way. */
+    if (connection->ring_wanted == HEAPD_RING_AUTO && options->never_wait)
+        connection->ring_wanted = HEAPD_RING_NEVER;
     pthread_mutex_init(&connection->lock, NULL);
     hd_buffer_init(&connection->output, &hd_allocator_libc, connection->output_limit_bytes + HD_OUTPUT_EXTRA_BYTES);
     hd_buffer_init(&connection->input, &hd_allocator_libc, HD_INPUT_LIMIT_BYTES);

@@ -61,12 +61,14 @@ struct heapd_connection {
     struct hd_waiter *sleepers;   /* borrow: on the stacks of the threads that sleep */
     struct hd_request *callbacks; /* answered, in order; to be called by heapd_step */
     struct hd_request *last_callback;
-    struct hd_event *events; /* own; oldest first: watch.h */
-    bool events_lost;        /* there was no memory for one */
-    struct heapd_error first_failure;  /* of requests without a ticket, since the last heapd_finish */
-    struct hd_arena arena;             /* for the reply that is being taken apart */
-    struct hd_client_ring *ring;       /* own; NULL: frames go over the socket */
-    enum heapd_ring ring_wanted;       /* AUTO until it was decided */
+    struct hd_event *events;          /* own; oldest first: watch.h */
+    bool events_lost;                 /* there was no memory for one */
+    struct heapd_error first_failure; /* of requests without a ticket, since the last heapd_finish */
+    struct hd_arena arena;            /* for the reply that is being taken apart */
+    struct hd_client_ring *ring;      /* own; NULL: frames go over the socket */
+    enum heapd_ring ring_wanted;      /* AUTO until it was decided */
+    uint32_t waits;                   /* synchronous calls since quick_since_ns, while a ring may still be asked for */
+    uint64_t quick_since_ns;
     bool ring_asked;                   /* the daemon was asked for one, and nothing is sent until it has answered */
     uint64_t ring_asked_end;           /* of the output, that is sent meanwhile; as queued_bytes */
     struct hd_descriptors descriptors; /* came, and their frames were not taken apart yet */

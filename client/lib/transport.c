@@ -19,6 +19,9 @@
 
 #define HD_RECEIVE_BYTES ((size_t)64 << 10)
 #define HD_INPUT_KEEP_BYTES ((size_t)256 << 10)
+/* Synchronous calls in a row, each within so long of the one before, that make a ring worth its memory. */
+#define HD_RING_WAITS 128
+#define HD_RING_QUICK_NS 100000u
 
 struct hd_waiter {
     struct hd_waiter *next;
@@ -333,8 +336,7 @@ static bool take_descriptors(struct heapd_connection *connection, struct hd_requ
         if (fd == HD_DESCRIPTOR_LOST)
             continue;
         if (fd < 0) {
-            hd_transport_break(connection, HD_EPROTOCOL,
-                               "a descriptor did not come with its frame");
+            hd_transport_break(connection, HD_EPROTOCOL, "a descriptor did not come with its frame");
             return false;
         }
         if (request && request->descriptor < 0)
@@ -656,4 +658,20 @@ void hd_transport_open_ring(struct heapd_connection *connection)
     (void)timed_out;                                     /* without a timeout it cannot be */
     (void)hd_call_take(connection, request, NULL, NULL); /* refused: the socket does */
     hd_transport_send(connection);                       /* what others began meanwhile */
+}
+
+void hd_transport_consider_ring(struct heapd_connection *connection)
+{
+    if (connection->ring_wanted != HEAPD_RING_AUTO || ++connection->waits < HD_RING_WAITS)
+        return;
+    struct timespec clock;
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    uint64_t now_ns = (uint64_t)clock.tv_sec * 1000000000u + (uint64_t)clock.tv_nsec;
+    bool quick = now_ns - connection->quick_since_ns < (uint64_t)HD_RING_WAITS * HD_RING_QUICK_NS;
+    connection->waits = 0;
+    connection->quick_since_ns = now_ns;
+    bool alone = connection->requests.unanswered_count == 0 && hd_buffer_readable(&connection->output) == 0 &&
+                 !connection->reading && !connection->writing && !connection->sleepers;
+    if (quick && alone && !connection->broken && !connection->closing)
+        hd_transport_open_ring(connection);
 }

@@ -22,6 +22,12 @@ void hd_transport_arm(struct heapd_connection *connection);
  */
 void hd_transport_open_ring(struct heapd_connection *connection);
 
+/*
+ * After a synchronous call: so many of them in so short a time are worth a ring, if the program leaves that to us and
+ * nothing else is under way.
+ */
+void hd_transport_consider_ring(struct heapd_connection *connection);
+
 /* An answered request whose callback heapd_step is to call. */
 void hd_transport_queue_callback(struct heapd_connection *connection, struct hd_request *request);
 

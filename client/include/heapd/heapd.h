@@ -158,7 +158,11 @@ struct heapd_connection;
  * socket, without an error: heapd_uses_ring tells.
  */
 enum heapd_ring {
-    HEAPD_RING_AUTO = 0,   /* as $HEAPD_RING says, "always" or "never"; without it the library chooses */
+    /*
+     * As $HEAPD_RING says, "always" or "never"; without it, once the connection has waited for 128 replies in a row, each
+     * within 100 us. Never with never_wait.
+     */
+    HEAPD_RING_AUTO = 0,
     HEAPD_RING_NEVER = 1,  /* the socket */
     HEAPD_RING_ALWAYS = 2, /* from the beginning */
 };

@@ -157,7 +157,12 @@ void fake_start_with(struct fake *fake, fake_script *script, void *context, cons
     fake->fd = pair[0];
     assert_int_equal(pthread_create(&fake->thread, NULL, run, fake), 0);
     struct heapd_error error;
-    if (heapd_connect_fd(pair[1], options, &fake->client, &error))
+    /* A script has no ring to give. */
+    struct heapd_options over_socket = HEAPD_OPTIONS_INIT;
+    if (options)
+        over_socket = *options;
+    over_socket.ring = HEAPD_RING_NEVER;
+    if (heapd_connect_fd(pair[1], &over_socket, &fake->client, &error))
         fail_msg("%s", error.message);
 }
 
