@@ -2,6 +2,7 @@
 #include "oom.h"
 
 #include "common/literal.h"
+#include "object/sequence.h"
 #include "object/sync.h"
 
 static struct hd_key key_of(const char *text)
@@ -539,6 +540,87 @@ static void names_that_end(struct oom *oom)
     oom_check(oom);
 }
 
+/* Finishes a work that was begun, and lets go of what it made. Whatever fails, nothing has changed. */
+static bool finish_work(struct oom *oom, int begun, struct hd_work *work)
+{
+    if (begun)
+        return oom_unchanged(oom, begun);
+    int error = hd_work_finish(work);
+    hd_work_fini(work);
+    return error ? oom_unchanged(oom, error) : oom_ok(oom, 0);
+}
+
+static bool fill_list(struct oom *oom, size_t at)
+{
+    if (!make_list(oom, at))
+        return false;
+    for (int i = 0; i < 60; i++) {
+        hd_value value;
+        if (!oom_ok(oom, i % 3 ? new_str(oom, "a str that is not short", &value)
+                               : hd_int_new(oom->objects, INT64_MAX - i, &value)))
+            return false;
+        int error = hd_list_append(oom->objects, oom->roots[at], value);
+        if (error)
+            hd_gc_release(oom->gc, value);
+        if (!oom_ok(oom, error))
+            return false;
+    }
+    return true;
+}
+
+static void sequences(struct oom *oom)
+{
+    if (!fill_list(oom, 0) || !fill_list(oom, 1))
+        return;
+    struct hd_objects *objects = oom->objects;
+    hd_value list = oom->roots[0], other = oom->roots[1];
+    const struct hd_range part = {hd_value_int(5), hd_value_int(50), hd_value_int(3)};
+    const struct hd_range front = {hd_value_int(2), hd_value_int(9), HD_NONE};
+    union {
+        struct hd_work work;
+        union hd_make make;
+        struct hd_splice splice;
+        struct hd_sort sort;
+        struct hd_copy copy;
+        struct hd_compare compare;
+    } any;
+#define WORK(call) \
+    do { \
+        oom_begin(oom); \
+        int begun = (call); \
+        if (!finish_work(oom, begun, &any.work) && oom->fail_from) \
+            return; \
+    } while (0)
+    WORK(hd_get_slice_begin(objects, list, &part, &any.make));
+    WORK(hd_concat_begin(objects, list, other, &any.make));
+    WORK(hd_repeat_begin(objects, list, hd_value_int(3), &any.make));
+    WORK(hd_copy_begin(objects, list, true, &any.copy));
+    WORK(hd_compare_begin(objects, list, HD_EQUAL, other, &any.compare));
+    WORK(hd_set_slice_begin(objects, list, &front, other, &any.splice));
+    WORK(hd_delete_slice_begin(objects, list, &part, &any.splice));
+    WORK(hd_extend_begin(objects, list, list, &any.splice));
+    WORK(hd_reverse_begin(objects, list, &any.splice));
+    WORK(hd_repeat_in_place_begin(objects, other, hd_value_int(2), &any.splice));
+    WORK(hd_delete_slice_begin(objects, list, &front, &any.splice));
+#undef WORK
+    if (!make_list(oom, 2))
+        return;
+    for (int i = 0; i < 80; i++)
+        if (!oom_ok(oom, hd_list_append(objects, oom->roots[2], hd_value_int(i * 37 % 80))))
+            return;
+    oom_begin(oom);
+    (void)finish_work(oom, hd_sort_begin(objects, oom->roots[2], false, &any.sort), &any.work);
+    for (int i = HD_ADD; i <= HD_XOR; i++) {
+        hd_value result, small = hd_value_int(3);
+        oom_begin(oom);
+        hd_value big = hd_list_at(objects, other, 0);
+        if (oom_unchanged(oom, hd_number_compute(objects, (enum hd_arithmetic)i, big, small, &result)))
+            hd_gc_release(oom->gc, result);
+        else if (oom->fail_from)
+            return;
+    }
+}
+
 const struct oom_scenario oom_scenarios[] = {
     {"scalars", scalars, 700},
     {"lists", lists, 700},
@@ -549,6 +631,7 @@ const struct oom_scenario oom_scenarios[] = {
     {"classes and instances", classes, 700},
     {"names and scopes", names, 700},
     {"literals", literals, 700},
+    {"sequences", sequences, 700},
     {"coordination", coordination, 700},
     {"names that end, subscriptions", names_that_end, 700},
     {"extending a dict", extending_a_dict, 700},
