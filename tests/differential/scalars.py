@@ -37,7 +37,7 @@ def arithmetic(world):
     left, right = number(world), number(world)
     function, code = world.random.choice(BINARY)
     if world.random.random() < 0.02:
-        right = world.random.choice((None, b"x", {}))
+        right = world.random.choice((None, "" if code == 3 else b"x", {}))
         if right == {}:
             right = world.pick(dict)
     if code == 7 and isinstance(left, int) and isinstance(right, int):
