@@ -99,6 +99,12 @@ int hd_cmd_census(struct hd_ctl *ctl);
 int hd_cmd_diff(struct hd_ctl *ctl);
 int hd_cmd_snapshot(struct hd_ctl *ctl);
 int hd_cmd_graph(struct hd_ctl *ctl);
+int hd_cmd_scopes(struct hd_ctl *ctl);
+/* cmd_live.c, cmd_top.c, cmd_doctor.c */
+int hd_cmd_slowlog(struct hd_ctl *ctl);
+int hd_cmd_monitor(struct hd_ctl *ctl);
+int hd_cmd_top(struct hd_ctl *ctl);
+int hd_cmd_doctor(struct hd_ctl *ctl);
 /* cmd_ls.c */
 int hd_cmd_ls(struct hd_ctl *ctl);
 /* cmd_import.c, cmd_export.c */

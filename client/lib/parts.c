@@ -14,6 +14,11 @@ int hd_parts_begin(struct heapd_connection *connection, uint16_t method, const P
 
 int hd_parts_next(struct hd_parts *parts, struct hd_stream_part **out, struct heapd_error *error)
 {
+    return hd_parts_next_within(parts, -1, out, error);
+}
+
+int hd_parts_next_within(struct hd_parts *parts, int timeout_ms, struct hd_stream_part **out, struct heapd_error *error)
+{
     struct heapd_connection *connection = parts->connection;
     int code = hd_enter(connection, error);
     if (code)
@@ -22,10 +27,13 @@ int hd_parts_next(struct hd_parts *parts, struct hd_stream_part **out, struct he
     if (!part && parts->request_id) {
         struct hd_request *request = hd_request_table_find(&connection->requests, parts->request_id);
         struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
-        int timed_out = hd_transport_wait(connection, &wait, -1);
-        (void)timed_out; /* without a timeout it cannot be */
+        /* What is waited for may come of a release that waits for the next request. */
+        hd_call_queue_releases(connection);
+        int timed_out = hd_transport_wait(connection, &wait, timeout_ms);
         part = hd_stream_pop(&parts->stream);
-        if (!part) {
+        if (!part && timed_out) {
+            code = HD_PARTS_LATE;
+        } else if (!part) {
             code = hd_call_take(connection, request, NULL, error);
             parts->request_id = 0;
         }

@@ -16,6 +16,10 @@ int hd_parts_begin(struct heapd_connection *connection, uint16_t method, const P
                    struct hd_parts *parts, struct heapd_error *error) HD_MUST_USE;
 /* Waits for the next frame. 1: *out is the caller's (free); 0: there are no more; negative: the request failed. */
 int hd_parts_next(struct hd_parts *parts, struct hd_stream_part **out, struct heapd_error *error) HD_MUST_USE;
+#define HD_PARTS_LATE 2
+/* As hd_parts_next, for at most timeout_ms (< 0: without end). HD_PARTS_LATE when the time is over. */
+int hd_parts_next_within(struct hd_parts *parts, int timeout_ms, struct hd_stream_part **out,
+                         struct heapd_error *error) HD_MUST_USE;
 /* Stops what is still to come. */
 void hd_parts_end(struct hd_parts *parts);
 

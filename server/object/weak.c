@@ -90,6 +90,7 @@ void hd_objects_on_gone(struct hd_objects *objects, void (*hook)(void *context, 
 {
     objects->gone = hook;
     objects->gone_context = context;
+    objects->gc->gone = gone;
 }
 
 static void weak_dispose(struct hd_gc *gc, uint32_t index, void *payload)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "rpc/private.h"
+#include "rpc/slowlog.h"
+#include "rpc/follow.h"
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id)
 {
@@ -130,6 +132,7 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     call.operation = hd_operation_find(frame->method);
     call.ahead = ahead;
     count(&call, 1);
+    hd_slowlog_begin(call.server, call.operation, frame->body_bytes);
     int result = check_frame(&call, frame);
     if (!result)
         result = check_state(&call);
@@ -149,6 +152,9 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     /* Who cannot even say Hello does not speak this protocol. */
     if (!connection->greeted)
         hd_connection_end(connection);
+    hd_slowlog_ran(connection, frame->method, frame->body_bytes);
+    if (call.server->followers && call.server->followers->request_count)
+        hd_follow_request(connection, frame->method, frame->body_bytes, result < 0);
     hd_sync_answer(call.server);
     hd_events_after(call.server);
     return true;

@@ -1,5 +1,6 @@
 /* One connection: frames in, frames out. */
 #include "rpc/private.h"
+#include "rpc/follow.h"
 
 #include <assert.h>
 #include <string.h>
@@ -275,6 +276,8 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
         taken += HD_FRAME_HEADER_BYTES + frame.body_bytes;
         units += HD_REQUEST_UNITS + frame.body_bytes / 8;
         settle(server);
+        if (server->followers && server->followers->collection_count)
+            hd_follow_collections(server);
     }
     server->ahead.count = server->ahead.next = 0;
     /* Nothing that follows the end is looked at. */

@@ -17,7 +17,7 @@ void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint
                       Heapd__V1__Root *out);
 
 #define HD_INSPECT_HANDLERS(X) \
-    X(why) X(retained) X(census) X(snapshot)
+    X(why) X(retained) X(census) X(snapshot) X(follow) X(slowlog)
 #define HD_INSPECT_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_INSPECT_HANDLERS(HD_INSPECT_HANDLER_DECLARE)
 #undef HD_INSPECT_HANDLER_DECLARE

@@ -230,6 +230,8 @@ struct hd_ahead {
 /* Reads what lies at the front of `bytes`, and asks for the memory that it will need. May find none. */
 void hd_ahead_look(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
 struct hd_analysis;
+struct hd_slowlog;
+struct hd_followers;
 
 
 struct hd_rpc_server {
@@ -283,6 +285,8 @@ struct hd_rpc_server {
     struct hd_analysis *analysis_first;
     struct hd_analysis *analysis_last;
     struct hd_analysis *analysis_ended;
+    struct hd_slowlog *slowlog;   /* own */
+    struct hd_followers *followers; /* own; NULL: nobody has followed yet */
     hd_rpc_stats_source stats_source; /* may be NULL */
     void *stats_source_context;
     hd_rpc_ring_source ring_source; /* NULL: no rings */
@@ -457,6 +461,7 @@ struct hd_unfinished {
     uint64_t request_id;
     hd_handle into;
     uint16_t method;
+    uint64_t begin_ns; /* of one that goes on in slices */
     uint64_t deadline_ns;
     uint32_t deadline_position; /* in server->deadlines, or HD_NOT_TIMED */
     bool timed_out;             /* its deadline has passed */

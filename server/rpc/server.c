@@ -1,6 +1,8 @@
 /* The server: what all connections share, and what goes on between their turns. */
 #include "heap/versions.h"
 #include "rpc/private.h"
+#include "rpc/slowlog.h"
+#include "rpc/follow.h"
 
 /* Subscriptions that one turn tells at most. */
 #define TELL_IN_A_TURN 1024u
@@ -21,8 +23,11 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
     if (server->config.at_once_nodes == 0)
         server->config.at_once_nodes = HD_AT_ONCE_NODES;
     server->allocator = allocator;
-    int error = hd_rpc_arena_init(&server->arena, allocator);
+    int error = hd_slowlog_new(server);
+    if (!error)
+        error = hd_rpc_arena_init(&server->arena, allocator);
     if (error) {
+        hd_slowlog_free(server);
         hd_allocator_free(allocator, server, sizeof *server);
         return error;
     }
@@ -54,6 +59,8 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
             free_closed(server);
     while (hd_analyses_release(server, UINT64_MAX))
         ;
+    hd_followers_free(server);
+    hd_slowlog_free(server);
     hd_tokens_fini(&server->tokens);
     hd_waiters_fini(server);
     hd_deadlines_fini(server);
@@ -160,6 +167,8 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
         return true;
     }
     server->heap_behind = step_heap(server, half);
+    if (server->followers && server->followers->collection_count)
+        hd_follow_collections(server);
     bool tokens_left = expire_tokens(server);
     return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left ||
            telling;

@@ -103,6 +103,8 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(RETAINED, retained, retained_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
     ROW(CENSUS, census, census_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
     ROW(SNAPSHOT, snapshot, snapshot_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(FOLLOW, follow, follow_request, HD_OP_CONTINUES, NULL),
+    ROW(SLOWLOG, slowlog, slowlog_request, HD_OP_ADMIN, NULL),
 
     ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),
     ROW(LIST_SESSIONS, list_sessions, empty, HD_OP_ADMIN, NULL),

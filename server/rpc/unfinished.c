@@ -1,5 +1,6 @@
 /* Requests that outlive their frame: parked, or going on in slices. */
 #include "rpc/private.h"
+#include "rpc/slowlog.h"
 
 int hd_unfinished_allowed(struct hd_call *call)
 {
@@ -39,6 +40,7 @@ void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinis
         connection->server->parked_count++;
         return;
     }
+    unfinished->begin_ns = connection->server->os->now_ns(connection->server->os->context);
     connection->working_count++;
     hd_unfinished_make_runnable(unfinished);
 }
@@ -173,11 +175,16 @@ static void step_measured(struct hd_rpc_server *server, struct hd_unfinished *un
     struct hd_slice_watch watch;
     bool is_heap_work = hd_operation_find(unfinished->method)->flags & HD_OP_HEAP_WORK;
     hd_slice_begin(server, &watch);
+    struct hd_rpc_connection *connection = unfinished->connection;
+    const uint16_t method = unfinished->method;
+    const uint64_t begin_ns = unfinished->begin_ns;
     enum hd_step step = unfinished->kind->step(unfinished, units);
     hd_unfinished_after(unfinished, step);
     if (!is_heap_work)
         watch.kind = HD_SLICE_REQUEST;
     hd_slice_end(server, &watch);
+    if (step == HD_STEP_DONE && begin_ns)
+        hd_slowlog_ended(connection, method, begin_ns);
 }
 
 uint64_t hd_unfinished_run(struct hd_rpc_server *server, uint64_t units)

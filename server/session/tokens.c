@@ -31,7 +31,7 @@ static size_t scan(struct hd_root_source *source, struct hd_root_visitor *visito
 
 void hd_tokens_init(struct hd_tokens *tokens, struct hd_heap *heap)
 {
-    *tokens = (struct hd_tokens){.heap = heap, .roots.scan = scan};
+    *tokens = (struct hd_tokens){.heap = heap, .roots = {.scan = scan, .kind = HD_ROOT_TOKEN}};
     hd_gc_add_roots(&heap->gc, &tokens->roots);
 }
 

@@ -123,8 +123,27 @@ struct heapd_count {
     struct heapd_sums types, classes, sources, names, tags;
 };
 
+/* A request that took long: which method, whose, how long; nothing of what was in it. */
+struct heapd_slow_request {
+    uint64_t number; /* from 1 */
+    const char *method_name;
+    uint64_t session;
+    const char *client_name;
+    uint64_t taken_ns; /* estimated from the work done where nobody looked at the clock */
+    uint64_t ago_ns;   /* since it ended */
+    uint64_t body_bytes;
+    bool in_slices; /* others were served meanwhile */
+};
+struct heapd_slow_requests {
+    const struct heapd_slow_request *items; /* newest first */
+    size_t count;
+    uint64_t ever;
+    uint64_t threshold_ns; /* 0: none are kept */
+};
+
 struct heapd_report {
     union {
+        struct heapd_slow_requests slowlog;
         struct heapd_reasons why;
         struct heapd_keeping retained;
         struct heapd_count census;
@@ -158,6 +177,52 @@ HEAPD_API int heapd_retained(struct heapd_connection *connection, struct heapd_o
 /* What there is, by type, class, source, name and tag: report->as.census. count: rows of each, at most 256; 0: 32. */
 HEAPD_API int heapd_census(struct heapd_connection *connection, uint32_t count, struct heapd_report *report,
                            struct heapd_error *error) HEAPD_MUST_USE;
+
+/* The slowest of late: report->as.slowlog. */
+HEAPD_API int heapd_slowlog(struct heapd_connection *connection, struct heapd_report *report,
+                            struct heapd_error *error) HEAPD_MUST_USE;
+/* Keeps requests that take as long, from now on; 0: none. */
+HEAPD_API int heapd_slowlog_threshold(struct heapd_connection *connection, uint64_t threshold_ns,
+                                      struct heapd_error *error) HEAPD_MUST_USE;
+/* Forgets those that there are. */
+HEAPD_API int heapd_slowlog_reset(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+
+/* What happens, as it happens. Deaths are never lost: their room is made when the follow begins. */
+struct heapd_follow;
+struct heapd_follow_options {
+    const heapd_handle *objects; /* whose death is to be told, once each; the handles may be released then */
+    size_t object_count;         /* at most 65536 */
+    bool collections;            /* each beginning and end */
+    bool requests;               /* of other sessions; for the daemon's own user */
+    uint32_t room;               /* collections and requests that may wait to be read, 16 to 65536; 0: 1024 */
+};
+enum heapd_follow_kind {
+    HEAPD_FOLLOW_DIED = 1,
+    HEAPD_FOLLOW_COLLECTION_BEGINS = 2,
+    HEAPD_FOLLOW_COLLECTION_ENDS = 3,
+    HEAPD_FOLLOW_REQUEST = 4,
+};
+struct heapd_follow_event {
+    uint64_t sequence; /* from 1, without gaps but for events that were lost */
+    enum heapd_follow_kind kind;
+    uint64_t lost;     /* events that found no room, right before this one */
+    uint64_t identity; /* DIED */
+    size_t position;   /* DIED: in options.objects */
+    uint32_t generation;
+    uint64_t unreachable;    /* COLLECTION_ENDS */
+    const char *method_name; /* REQUEST, as what follows; lent until the next call */
+    uint64_t session;
+    uint64_t body_bytes;
+    bool failed;
+};
+/* When it returns, nothing that happens is missed. */
+HEAPD_API int heapd_follow_open(struct heapd_connection *connection, const struct heapd_follow_options *options,
+                               struct heapd_follow **out, struct heapd_error *error) HEAPD_MUST_USE;
+/* Waits for the next event, for at most timeout_ms (< 0: without end). 1: *event; 0: none came; negative: it is over.
+ */
+HEAPD_API int heapd_follow_next(struct heapd_follow *follow, int timeout_ms, struct heapd_follow_event *event,
+                               struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API void heapd_follow_close(struct heapd_follow *follow);
 
 /* The whole graph, one object after the other. */
 struct heapd_snapshot;
