@@ -105,6 +105,11 @@ int hd_cmd_slowlog(struct hd_ctl *ctl);
 int hd_cmd_monitor(struct hd_ctl *ctl);
 int hd_cmd_top(struct hd_ctl *ctl);
 int hd_cmd_doctor(struct hd_ctl *ctl);
+/* cmd_audit.c */
+int hd_cmd_audit(struct hd_ctl *ctl);
+int hd_cmd_referrers(struct hd_ctl *ctl);
+int hd_cmd_gc_debug(struct hd_ctl *ctl);
+int hd_cmd_gc_garbage(struct hd_ctl *ctl);
 /* cmd_ls.c */
 int hd_cmd_ls(struct hd_ctl *ctl);
 /* cmd_import.c, cmd_export.c */

@@ -12,6 +12,7 @@
 #include "heapd/v1/buffer.pb-c.h"
 #include "heapd/v1/containers.pb-c.h"
 #include "heapd/v1/gc.pb-c.h"
+#include "heapd/v1/method.pb-c.h"
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/object.pb-c.h"
 #include "heapd/v1/session.pb-c.h"
@@ -383,6 +384,8 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_OPEN_SCOPE:
     case HEAPD_METHOD_LOOKUP:
     case HEAPD_METHOD_GC_FREEZE_COUNT:
+    case HEAPD__V1__METHOD__TAKE:
+    case HEAPD__V1__METHOD__GC_DEBUG:
     case HEAPD_METHOD_GET_SLICE:
     case HEAPD_METHOD_SEARCH:
     case HEAPD_METHOD_COPY:

@@ -451,6 +451,11 @@ static uint64_t clear_object(struct hd_gc *gc, uint32_t index)
         hd_gc_release(gc, hd_value_ref(index, false));
         return 1;
     }
+    if (__builtin_expect(gc->save != NULL, 0) && gc->save(gc, index)) {
+        gc->current.unreachable_count[*state & HD_STATE_TRACKED ? *state & HD_STATE_GENERATION : 0]++;
+        hd_table_bit_set(gc->table->mark, index);
+        return 1;
+    }
     hd_gc_tell_gone(gc, index);
     gc->current.unreachable_count[*state & HD_STATE_TRACKED ? *state & HD_STATE_GENERATION : 0]++;
     /* It may have to wait until what refers to it was taken apart; the living are counted without it. */

@@ -240,6 +240,12 @@ struct hd_gc {
     /* The full collection under way. */
     enum hd_phase phase;
     bool marking;                    /* phase is ROOTS or MARK: barriers are on */
+    /*
+     * What a collection finds unreachable is shown to this first, if it is set: true: it took a reference, and the object
+     * stays. Must not collect, nor change objects.
+     */
+    bool (*save)(struct hd_gc *gc, uint32_t index);
+    void *save_context;
     struct hd_gc_observer *observer; /* borrow; NULL: nobody. One at a time */
     struct hd_root_source *roots;
     struct hd_root_source *root_next;

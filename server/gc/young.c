@@ -161,6 +161,21 @@ static void keep_reachable(struct hd_gc *gc, const struct young_set *set, unsign
     }
 }
 
+/* Those that somebody keeps become old; returns how many are left. */
+static uint32_t save_garbage(struct hd_gc *gc, uint32_t *garbage, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!gc->save(gc, garbage[i])) {
+            garbage[kept++] = garbage[i];
+            continue;
+        }
+        gc->table->state[garbage[i]] &= (uint8_t)~HD_STATE_CANDIDATE;
+        hd_gc_make_old(gc, garbage[i]);
+    }
+    return kept;
+}
+
 static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t count)
 {
     /* Before anything is given up, so that nobody comes back through one of them to another that is half cleared. */
@@ -244,10 +259,13 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
     promote(gc, set.members, survivor_count, generation);
     for (uint32_t i = 0; i < set.large_count; i++)
         hd_gc_make_old(gc, set.large[i]);
+    uint32_t found_count = garbage_count;
+    if (__builtin_expect(gc->save != NULL, 0))
+        garbage_count = save_garbage(gc, garbage, garbage_count);
     free_garbage(gc, garbage, garbage_count);
 
     gc->stats[generation].collection_count++;
-    gc->stats[generation].collected_count += garbage_count;
+    gc->stats[generation].collected_count += found_count;
     for (unsigned i = 0; i <= generation; i++)
         gc->counts[i] = 0;
     gc->counts[generation + 1]++;

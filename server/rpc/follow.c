@@ -9,8 +9,9 @@
 #define RING_USUAL 1024u
 #define RING_MIN 16u
 #define RING_MAX 65536u
-/* Events of one frame: they fit the room of a small reply, but for a client's name. */
+/* Events of one frame; and so many that they fit the room of a small reply, which is always there. */
 #define FRAME_EVENTS 128u
+#define FRAME_EVENTS_MIN 8u
 
 struct event {
     uint64_t sequence;
@@ -219,7 +220,7 @@ static void drop(struct hd_follow *follow, const Heapd__V1__FollowEvent *rows, s
     }
 }
 
-static int tell(struct hd_follow *follow)
+static int tell(struct hd_follow *follow, size_t most)
 {
     struct hd_rpc_server *server = follow->base.connection->server;
     Heapd__V1__FollowPart part = HEAPD__V1__FOLLOW_PART__INIT;
@@ -228,7 +229,7 @@ static int tell(struct hd_follow *follow)
     struct hd_call call;
     if (!rows || !pointers)
         return HD_ENOMEM;
-    part.n_events = fill(follow, rows, FRAME_EVENTS);
+    part.n_events = fill(follow, rows, most);
     part.events = pointers;
     part.lost = follow->lost;
     part.begins = !follow->told_begin;
@@ -258,7 +259,9 @@ static enum hd_step step_follow(struct hd_unfinished *unfinished, uint64_t units
         return HD_STEP_PARKED;
     if (hd_connection_above_high(unfinished->connection) || !hd_connection_has_room(unfinished->connection))
         return HD_STEP_BLOCKED;
-    int error = tell(follow);
+    int error = tell(follow, FRAME_EVENTS);
+    if (error)
+        error = tell(follow, FRAME_EVENTS_MIN);
     hd_rpc_arena_reset(&unfinished->connection->server->arena);
     if (error)
         return HD_STEP_BLOCKED;

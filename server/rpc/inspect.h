@@ -16,8 +16,12 @@ static inline Heapd__V1__Type hd_wire_type(unsigned type)
 void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
                       Heapd__V1__Root *out);
 
+/* What collections were told to keep is let go of. */
+void hd_garbage_free(struct hd_rpc_server *server);
+
 #define HD_INSPECT_HANDLERS(X) \
-    X(why) X(retained) X(census) X(snapshot) X(follow) X(slowlog)
+    X(why) X(retained) X(census) X(snapshot) X(follow) X(slowlog) \
+    X(audit) X(gc_objects) X(referrers) X(referents) X(gc_debug) X(gc_garbage) X(take)
 #define HD_INSPECT_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_INSPECT_HANDLERS(HD_INSPECT_HANDLER_DECLARE)
 #undef HD_INSPECT_HANDLER_DECLARE

@@ -231,6 +231,7 @@ struct hd_ahead {
 void hd_ahead_look(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
 struct hd_analysis;
 struct hd_slowlog;
+struct hd_garbage;
 struct hd_followers;
 
 
@@ -286,6 +287,8 @@ struct hd_rpc_server {
     struct hd_analysis *analysis_last;
     struct hd_analysis *analysis_ended;
     struct hd_slowlog *slowlog;   /* own */
+    struct hd_garbage *garbage;   /* own; NULL: none was ever kept */
+    uint32_t debug_flags;
     struct hd_followers *followers; /* own; NULL: nobody has followed yet */
     hd_rpc_stats_source stats_source; /* may be NULL */
     void *stats_source_context;

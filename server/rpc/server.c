@@ -3,6 +3,7 @@
 #include "rpc/private.h"
 #include "rpc/slowlog.h"
 #include "rpc/follow.h"
+#include "rpc/inspect.h"
 
 /* Subscriptions that one turn tells at most. */
 #define TELL_IN_A_TURN 1024u
@@ -60,6 +61,7 @@ void hd_rpc_server_free(struct hd_rpc_server *server)
     while (hd_analyses_release(server, UINT64_MAX))
         ;
     hd_followers_free(server);
+    hd_garbage_free(server);
     hd_slowlog_free(server);
     hd_tokens_fini(&server->tokens);
     hd_waiters_fini(server);

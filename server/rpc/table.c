@@ -103,6 +103,13 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(RETAINED, retained, retained_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
     ROW(CENSUS, census, census_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
     ROW(SNAPSHOT, snapshot, snapshot_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(AUDIT, audit, empty, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(GC_OBJECTS, gc_objects, gc_objects_request, HD_OP_ADMIN, NULL),
+    ROW(REFERRERS, referrers, referrers_request, HD_OP_ADMIN | HD_OP_CONTINUES, NULL),
+    ROW(REFERENTS, referents, referents_request, 0, NULL),
+    ROW(GC_DEBUG, gc_debug, gc_debug_request, 0, NULL),
+    ROW(GC_GARBAGE, gc_garbage, gc_garbage_request, HD_OP_ADMIN, NULL),
+    ROW(TAKE, take, take_request, HD_OP_ADMIN, NULL),
     ROW(FOLLOW, follow, follow_request, HD_OP_CONTINUES, NULL),
     ROW(SLOWLOG, slowlog, slowlog_request, HD_OP_ADMIN, NULL),
 

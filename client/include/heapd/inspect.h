@@ -141,8 +141,39 @@ struct heapd_slow_requests {
     uint64_t threshold_ns; /* 0: none are kept */
 };
 
+/* One object, as the collector sees it. */
+struct heapd_object_row {
+    uint64_t identity;
+    enum heapd_type type;
+    bool tracked;
+    uint32_t generation; /* 3: frozen */
+    uint64_t reference_count;
+    uint64_t shallow_bytes;
+};
+struct heapd_object_rows {
+    const struct heapd_object_row *items;
+    size_t count;
+    uint64_t next;  /* `from` of the next page; 0: that was all */
+    uint64_t plain; /* of referents: values that are no objects */
+    uint64_t roots; /* of referrers: handles and other roots that hold it; of garbage: how many there are */
+};
+struct heapd_miscount {
+    uint64_t identity;
+    enum heapd_type type;
+    uint64_t reference_count;
+    uint64_t found;
+};
+struct heapd_audited {
+    const struct heapd_miscount *items;
+    size_t count;
+    uint64_t more; /* that there was no room for */
+    uint64_t checked;
+};
+
 struct heapd_report {
     union {
+        struct heapd_object_rows objects;
+        struct heapd_audited audit;
         struct heapd_slow_requests slowlog;
         struct heapd_reasons why;
         struct heapd_keeping retained;
@@ -177,6 +208,43 @@ HEAPD_API int heapd_retained(struct heapd_connection *connection, struct heapd_o
 /* What there is, by type, class, source, name and tag: report->as.census. count: rows of each, at most 256; 0: 32. */
 HEAPD_API int heapd_census(struct heapd_connection *connection, uint32_t count, struct heapd_report *report,
                            struct heapd_error *error) HEAPD_MUST_USE;
+
+/*
+ * gc.get_objects, in pages: report->as.objects. generation 0 to 2, 3: frozen, HEAPD_ANY_GENERATION. A page may have few
+ * rows, or none, and yet not be the last. count: 4096 at most; 0: 256.
+ */
+#define HEAPD_ANY_GENERATION UINT32_MAX
+HEAPD_API int heapd_gc_objects(struct heapd_connection *connection, uint32_t generation, uint64_t from, uint32_t count,
+                               struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
+/* gc.get_referrers, 4096 at most: report->as.objects. */
+HEAPD_API int heapd_referrers(struct heapd_connection *connection, struct heapd_object_ref object, uint32_t count,
+                              struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
+/* gc.get_referents of an object that the connection holds, in pages; for anyone. */
+HEAPD_API int heapd_referents(struct heapd_connection *connection, heapd_handle object, uint64_t from, uint32_t count,
+                              struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
+/* A reference to an object by its identity. HEAPD_EKEY: there is none. */
+HEAPD_API int heapd_take(struct heapd_connection *connection, uint64_t identity, heapd_handle *out,
+                         struct heapd_error *error) HEAPD_MUST_USE;
+
+/* CPython's debug flags, by its numbers. */
+enum heapd_gc_debug {
+    HEAPD_DEBUG_STATS = 1,
+    HEAPD_DEBUG_COLLECTABLE = 2,
+    HEAPD_DEBUG_SAVEALL = 32, /* what collections find is kept as garbage */
+};
+HEAPD_API int heapd_gc_set_debug(struct heapd_connection *connection, uint32_t flags,
+                                 struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_gc_get_debug(struct heapd_connection *connection, uint32_t *flags,
+                                 struct heapd_error *error) HEAPD_MUST_USE;
+/* What was kept, in pages: report->as.objects. */
+HEAPD_API int heapd_gc_garbage(struct heapd_connection *connection, uint64_t from, uint32_t count,
+                               struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
+/* Lets go of it; cycles wait for the next collection. */
+HEAPD_API int heapd_gc_clear_garbage(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+
+/* Counts every reference again, while the heap is in use: report->as.audit. */
+HEAPD_API int heapd_audit(struct heapd_connection *connection, struct heapd_report *report,
+                          struct heapd_error *error) HEAPD_MUST_USE;
 
 /* The slowest of late: report->as.slowlog. */
 HEAPD_API int heapd_slowlog(struct heapd_connection *connection, struct heapd_report *report,
@@ -217,11 +285,11 @@ struct heapd_follow_event {
 };
 /* When it returns, nothing that happens is missed. */
 HEAPD_API int heapd_follow_open(struct heapd_connection *connection, const struct heapd_follow_options *options,
-                               struct heapd_follow **out, struct heapd_error *error) HEAPD_MUST_USE;
+                                struct heapd_follow **out, struct heapd_error *error) HEAPD_MUST_USE;
 /* Waits for the next event, for at most timeout_ms (< 0: without end). 1: *event; 0: none came; negative: it is over.
  */
 HEAPD_API int heapd_follow_next(struct heapd_follow *follow, int timeout_ms, struct heapd_follow_event *event,
-                               struct heapd_error *error) HEAPD_MUST_USE;
+                                struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API void heapd_follow_close(struct heapd_follow *follow);
 
 /* The whole graph, one object after the other. */

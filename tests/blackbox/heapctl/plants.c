@@ -2,7 +2,7 @@
  * Plants what inspect.py looks for: objects that live for a reason, each in a way of
  * its own; random graphs; and watches that must tell of each death once.
  *
- * Usage: heapctl_plants ADDRESS leaks | graph SEED | follow
+ * Usage: heapctl_plants ADDRESS leaks | graph SEED | cycles COUNT | follow
  *
  * leaks prints "WHAT IDENTITY" for each, and holds on until its input ends. graph
  * binds the name graph. follow does all by itself.
@@ -214,6 +214,18 @@ static void plant_graph(uint64_t seed)
         must(heapd_release(heap, lists[i]), "release");
 }
 
+/* Pairs of lists that refer to each other, and nobody to them. */
+static void plant_cycles_only(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        heapd_handle a = new_list(), b = new_list();
+        must(heapd_append(heap, a, heapd_ref(b), &error), "append");
+        must(heapd_append(heap, b, heapd_ref(a), &error), "append");
+        must(heapd_release(heap, a), "release");
+        must(heapd_release(heap, b), "release");
+    }
+}
+
 /* ---- deaths ---- */
 
 static void expect_death(struct heapd_follow *follow, uint64_t sequence, size_t position, uint64_t identity)
@@ -278,6 +290,8 @@ int main(int count, char **arguments)
         plant_leaks();
     else if (!strcmp(arguments[2], "graph") && count > 3)
         plant_graph(strtoull(arguments[3], NULL, 0));
+    else if (!strcmp(arguments[2], "cycles") && count > 3)
+        plant_cycles_only((unsigned)strtoul(arguments[3], NULL, 0));
     else if (!strcmp(arguments[2], "follow"))
         watch_deaths();
     else
