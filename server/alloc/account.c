@@ -21,6 +21,7 @@ bool hd_budget_charge(struct hd_budget *budget, uint64_t bytes)
     bool fits = budget->used_bytes <= budget->limit_bytes && bytes <= budget->limit_bytes - budget->used_bytes;
     if (!fits) {
         budget->refused_count++;
+        budget->refused_bytes = bytes;
         return false;
     }
     hd_budget_force(budget, bytes);

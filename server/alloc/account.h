@@ -24,6 +24,7 @@ struct hd_budget {
     uint64_t peak_bytes;
     uint64_t limit_bytes; /* UINT64_MAX: none */
     uint64_t refused_count;
+    uint64_t refused_bytes; /* what was asked for when it was refused last */
 };
 
 void hd_budget_init(struct hd_budget *budget, uint64_t limit_bytes);

@@ -6,8 +6,11 @@
  * back it is worth asking again.
  */
 #include "heap/heap.h"
+#include "object/references.h"
 
 #define RELIEF_UNITS 4096
+/* The part of the limit that is let go of at a time, at least. */
+#define EVICT_SHARE 32
 
 static uint64_t room_bytes(const struct hd_heap *heap)
 {
@@ -65,6 +68,22 @@ static bool compact_step(struct hd_heap *heap, struct hd_relief *relief, uint64_
     return free_step(heap, units);
 }
 
+/* What may be let go of: a part of the limit at a time, or what was refused; the rest stays as long as it can. */
+static bool evict_step(struct hd_heap *heap, struct hd_relief *relief, uint64_t units)
+{
+    /* What was let go of until now counts once it is taken apart. */
+    if (free_step(heap, units))
+        return true;
+    uint64_t wanted = heap->budget.limit_bytes / EVICT_SHARE;
+    uint64_t refused = heap->budget.refused_bytes + heap->budget.refused_bytes / 4;
+    uint64_t room = room_bytes(heap);
+    uint64_t gained = room > relief->room_before_bytes ? room - relief->room_before_bytes : 0;
+    wanted = wanted > refused ? wanted : refused;
+    if (gained < wanted && hd_softs_evict(&heap->objects, wanted - gained, units))
+        return true;
+    return heap->evict && heap->evict(heap->evict_context, units);
+}
+
 static bool phase_step(struct hd_heap *heap, struct hd_relief *relief, uint64_t units)
 {
     switch (relief->phase) {
@@ -78,7 +97,7 @@ static bool phase_step(struct hd_heap *heap, struct hd_relief *relief, uint64_t 
         }
         return hd_heap_collect_step(heap, &relief->collect, units) || free_step(heap, units);
     case HD_RELIEF_EVICT:
-        return (heap->evict && heap->evict(heap->evict_context, units)) || free_step(heap, units);
+        return evict_step(heap, relief, units) || free_step(heap, units);
     case HD_RELIEF_COMPACT:
         return compact_step(heap, relief, units);
     case HD_RELIEF_OVER:

@@ -13,6 +13,9 @@
 #include "object/object.h"
 #include "object/payload.h"
 
+/* A node is worth so many units of other work. */
+#define UNITS_PER_NODE 4
+
 /* Whose instances one literal makes: as many as can be looked through for each instance. */
 #define CLASSES_MAX 256
 
@@ -49,6 +52,10 @@ void hd_builder_fini(struct hd_builder *builder)
         hd_gc_release(gc, builder->done[i]);
     for (size_t i = 0; i < builder->handle_count; i++)
         hd_gc_release(gc, builder->handles[i]);
+    if (builder->joining)
+        hd_work_fini(&builder->join.work);
+    hd_gc_release(gc, builder->aside);
+    hd_gc_release(gc, builder->pending);
     for (size_t i = 0; i < builder->class_count; i++) {
         hd_class_builder_ends(builder->objects, builder->classes[i], builder->succeeded);
         hd_gc_release(gc, builder->classes[i]);
@@ -153,6 +160,27 @@ static int put(struct hd_builder *builder, struct frame *frame, hd_value value)
     }
 }
 
+/* A top-level value (steal, only on success) of what extends a dict or set. */
+static int put_aside(struct hd_builder *builder, hd_value value)
+{
+    struct hd_objects *objects = builder->objects;
+    hd_value key_value = builder->keys_in_done ? builder->pending : value;
+    struct hd_key key = hd_key_of(key_value);
+    hd_gc_shade(objects->gc, value);
+    if (key_value == HD_ABSENT) {
+        builder->pending = value;
+        return 0;
+    }
+    int error = hd_table_put(objects, builder->aside, &key, value, false);
+    if (error)
+        return error;
+    builder->pending = HD_ABSENT;
+    hd_gc_release(objects->gc, value);
+    if (builder->keys_in_done)
+        hd_gc_release(objects->gc, key_value);
+    return 0;
+}
+
 /* A complete value (steal) goes where it belongs, and so do the containers that it completes. */
 static int deliver(struct hd_builder *builder, hd_value value)
 {
@@ -171,7 +199,7 @@ static int deliver(struct hd_builder *builder, hd_value value)
         remember(builder, frame->number, value);
         builder->depth--;
     }
-    int error = append_done(builder, value);
+    int error = builder->aside == HD_ABSENT ? append_done(builder, value) : put_aside(builder, value);
     if (error)
         hd_gc_release(builder->objects->gc, value);
     return error;
@@ -206,7 +234,7 @@ static int read_str(struct hd_builder *builder, const struct hd_node *node)
         frame->left--;
         return 0;
     }
-    if (builder->keys_in_done && builder->depth == 0 && builder->done_count % 2 == 0) {
+    if (builder->keys_in_done && builder->depth == 0 && builder->pending == HD_ABSENT) {
         if (!hd_utf8_valid(bytes, size))
             return HD_EUTF8;
         struct hd_key key = hd_key_of_bytes(HD_TAG_STR, bytes, size);
@@ -381,10 +409,46 @@ void hd_builder_begin(struct hd_builder *builder, struct hd_objects *objects, co
     hd_literal_reader_init(&builder->reader, build->columns);
 }
 
+static int join(struct hd_builder *builder, uint64_t units)
+{
+    if (!builder->joining) {
+        hd_value others;
+        if (builder->pending != HD_ABSENT)
+            return HD_EPROTOCOL; /* a key without a value */
+        int error = hd_tuple_new(builder->objects, 1, &others);
+        if (error)
+            return error;
+        hd_tuple_init_at(builder->objects, others, 0, hd_gc_retain(builder->objects->gc, builder->aside));
+        error = builder->keys_in_done
+                    ? hd_merge_begin(builder->objects, builder->into, others, true, true, &builder->join)
+                    : hd_combine_begin(builder->objects, builder->into, HD_SET_UNION, others, true, true, &builder->join);
+        hd_gc_release(builder->objects->gc, others);
+        if (error)
+            return error;
+        builder->joining = true;
+        if (builder->in_slices)
+            hd_work_keep(&builder->join.work);
+    }
+    return hd_work_step(&builder->join.work, units);
+}
+
+/* The table that a dict or set is to be extended by. */
+static int make_aside(struct hd_builder *builder)
+{
+    enum hd_kind_of_value kind = hd_kind_of(builder->objects, builder->into);
+    if (builder->aside != HD_ABSENT || (kind != HD_IS_DICT && kind != HD_IS_SET))
+        return 0;
+    return kind == HD_IS_DICT ? hd_dict_new(builder->objects, 0, &builder->aside)
+                              : hd_set_new(builder->objects, 0, &builder->aside);
+}
+
 int hd_builder_step(struct hd_builder *builder, uint64_t units)
 {
     /* A node costs a unit, and what hashing and comparing it as a key takes. */
     uint64_t begun = builder->objects->work_units;
+    int made = builder->into == HD_ABSENT ? 0 : make_aside(builder);
+    if (made)
+        return made;
     for (uint64_t nodes = 0; hd_literal_reader_left(&builder->reader); nodes++) {
         if (nodes + (builder->objects->work_units - begun) >= units)
             return 0;
@@ -397,5 +461,7 @@ int hd_builder_step(struct hd_builder *builder, uint64_t units)
     int error = hd_literal_reader_end(&builder->reader);
     if (!error)
         error = check_captures(builder);
-    return error ? error : 1;
+    if (error)
+        return error;
+    return builder->aside == HD_ABSENT ? 1 : join(builder, units < UINT64_MAX / UNITS_PER_NODE ? units * UNITS_PER_NODE : units);
 }

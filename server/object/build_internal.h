@@ -2,6 +2,7 @@
 #ifndef HEAPD_OBJECT_BUILD_INTERNAL_H
 #define HEAPD_OBJECT_BUILD_INTERNAL_H
 
+#include "object/combine.h"
 #include "object/object.h"
 
 /* A container that is open. */
@@ -33,6 +34,15 @@ struct hd_builder {
     hd_value *done; /* own: complete top-level values */
     size_t done_count;
     size_t done_capacity;
+    /*
+     * What extends a dict or set is read into a table of its own, which then joins the
+     * container as one change (combine.h).
+     */
+    hd_value aside;   /* own, or HD_ABSENT */
+    hd_value pending; /* own: a top-level key that waits for its value, or HD_ABSENT */
+    bool in_slices;
+    bool joining;
+    struct hd_combine join;
     hd_value *classes; /* own: whose instances it makes, each once */
     size_t class_count;
     size_t class_capacity;

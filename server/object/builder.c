@@ -37,36 +37,6 @@ static int extend_list(struct hd_builder *builder, hd_value list)
     return error;
 }
 
-/* Everything that can fail is done before the first change: hashing, and room for all entries. */
-static int extend_table(struct hd_builder *builder, hd_value table, unsigned stride)
-{
-    struct hd_objects *objects = builder->objects;
-    if (builder->done_count % stride)
-        return HD_EPROTOCOL;
-    if (builder->done_count / stride > HD_ELEMENTS_MAX)
-        return HD_ETOO_LARGE;
-    int error = 0;
-    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
-        struct hd_key key = hd_key_of(builder->done[i]);
-        error = hd_key_hash(objects, &key);
-    }
-    if (!error)
-        error = hd_dict_reserve(objects, table, (uint32_t)(builder->done_count / stride));
-    for (size_t i = 0; !error && i < builder->done_count; i += stride) {
-        struct hd_key key = hd_key_of(builder->done[i]);
-        bool was_new;
-        if (stride == 1) {
-            error = hd_set_add(objects, table, &key, &was_new);
-        } else {
-            error = hd_dict_set(objects, table, &key, builder->done[i + 1]);
-            hd_gc_shade(objects->gc, builder->done[i + 1]);
-            if (!error)
-                builder->done[i + 1] = HD_ABSENT;
-        }
-    }
-    return error;
-}
-
 int hd_builder_finish(struct hd_builder *builder, hd_value *out)
 {
     int error;
@@ -76,7 +46,7 @@ int hd_builder_finish(struct hd_builder *builder, hd_value *out)
     else if (hd_kind_of(builder->objects, builder->into) == HD_IS_LIST)
         error = extend_list(builder, builder->into);
     else
-        error = extend_table(builder, builder->into, builder->keys_in_done ? 2 : 1);
+        error = 0; /* the last step has made what was read a part of it */
     if (error)
         return error;
     hand_out_captures(builder);
@@ -133,7 +103,11 @@ static bool value_at(const struct hd_builder *builder, size_t position, hd_value
         *out = builder->into;
         return true;
     }
-    position--;
+    if (position <= 2) {
+        *out = position == 1 ? builder->aside : builder->pending;
+        return true;
+    }
+    position -= 3;
     if (position < builder->handle_count) {
         *out = builder->handles[position];
         return true;
@@ -209,6 +183,7 @@ int hd_builder_new(struct hd_objects *objects, const struct hd_build *build, hd_
         return error;
     }
     hd_gc_retain(objects->gc, into);
+    builder->in_slices = true;
     builder->roots.scan = scan;
     hd_gc_add_roots(objects->gc, &builder->roots);
     *out = builder;

@@ -296,9 +296,13 @@ static int do_element(struct hd_combine *combine, hd_value first, hd_value secon
         combine->work.truth = there == (action == HD_COMBINE_ALL_IN);
         return combine->work.truth ? 0 : STAGES_OVER;
     }
-    if (there == (action == HD_COMBINE_ADD_IF_IN))
-        return hd_table_put(objects, made_in(combine), &key, HD_ABSENT, false);
-    return 0;
+    if (there != (action == HD_COMBINE_ADD_IF_IN))
+        return 0;
+    error = hd_table_put(objects, made_in(combine), &key, HD_ABSENT, false);
+    if (error || action != HD_COMBINE_ADD_IF_IN)
+        return error;
+    /* All were found: the rest is not looked at, as CPython has it. */
+    return hd_dict_length(objects, made_in(combine)) < hd_dict_length(objects, combine->filter) ? 0 : STAGES_OVER;
 }
 
 /* 1: the stage is over; 0: the units are used up. */

@@ -22,12 +22,12 @@ static struct hd_hash_table *table_of(const struct hd_objects *objects, hd_value
     return hd_gc_payload(objects->gc, table);
 }
 
-/* All others together, or more than HD_COMBINE_AT_ONCE. A str's length is that of its bytes, near enough. */
+/* All others together, or more than HD_COMBINE_RATHER. A str's length is that of its bytes, near enough. */
 static uint64_t count_others(const struct hd_combine *combine)
 {
     struct hd_objects *objects = combine->work.objects;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < combine->count && sum <= HD_COMBINE_AT_ONCE; i++) {
+    for (uint32_t i = 0; i < combine->count && sum <= HD_COMBINE_RATHER; i++) {
         hd_value other = hd_tuple_at(objects, combine->work.held[OTHERS], i);
         size_t size;
         enum hd_kind_of_value kind = hd_kind_of(objects, other);
@@ -154,7 +154,9 @@ static void apply(struct hd_combine *combine, hd_value aside, const struct found
 int hd_combine_small(struct hd_combine *combine)
 {
     struct hd_objects *objects = combine->work.objects;
-    if (combine->operation == HD_SET_INTERSECTION || count_others(combine) > HD_COMBINE_AT_ONCE)
+    uint64_t coming = count_others(combine), there = hd_dict_length(objects, combine->work.held[TARGET]);
+    bool is_small = coming <= HD_COMBINE_AT_ONCE || (coming <= HD_COMBINE_RATHER && there / HD_COMBINE_SHARE > coming);
+    if (combine->operation == HD_SET_INTERSECTION || !is_small)
         return 0;
     hd_value aside;
     int error = gather(combine, &aside);

@@ -392,9 +392,15 @@ struct hd_builder;
 int hd_builder_new(struct hd_objects *objects, const struct hd_build *build, hd_value into,
                    struct hd_builder **out) HD_MUST_USE;
 void hd_builder_free(struct hd_builder *builder);
-/* Reads about `units` nodes. 1: all were read; 0: there are more; else as hd_build_value. */
+/*
+ * Reads about `units` nodes. 1: all were read, and a dict or set is extended by them;
+ * 0: there are more; else as hd_build_value.
+ */
 int hd_builder_step(struct hd_builder *builder, uint64_t units) HD_MUST_USE;
-/* After a step that gave 1: hands out the value, or extends (and *out is HD_ABSENT), and the captures. */
+/*
+ * After a step that gave 1: hands out the value, or extends a list (and *out is HD_ABSENT),
+ * and the captures. Of a dict or set it cannot fail.
+ */
 int hd_builder_finish(struct hd_builder *builder, hd_value *out) HD_MUST_USE;
 
 /* Appends a value that is no container to a literal. HD_ETYPE, HD_ENOMEM, HD_ETOO_LARGE. */

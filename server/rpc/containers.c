@@ -219,7 +219,8 @@ int hd_run_dict_pop(struct hd_call *call, const void *message)
     if (error)
         return error;
     bool missing = false;
-    error = hd_dict_get(call->objects, dict, &key.key, &value);
+    /* In an empty dict CPython looks for nothing, so that there even what is no key is only missing. */
+    error = hd_dict_length(call->objects, dict) ? hd_dict_get(call->objects, dict, &key.key, &value) : HD_EKEY;
     if (error == HD_EKEY && is_given(request->otherwise)) {
         missing = true;
         error = otherwise_of(call, request->otherwise, &value);

@@ -17,6 +17,7 @@ import world
 import scalars    # noqa: F401
 import sequences  # noqa: F401
 import slots      # noqa: F401
+import tables     # noqa: F401
 
 OPERATIONS_PER_WORLD = 20000
 OPERATIONS_PER_CHECK = 150

@@ -10,7 +10,7 @@ import wire
 ERRORS = {
     1: ("MemoryError",), 22: ("MemoryError",), 5: ("TypeError",), 10: ("TypeError",), 6: ("IndexError",),
     7: ("KeyError",), 9: ("AttributeError",), 8: ("NameError",), 31: ("OverflowError",), 35: ("ValueError",),
-    36: ("ZeroDivisionError",), 37: ("RecursionError",),
+    36: ("ZeroDivisionError",), 37: ("RecursionError",), 40: ("TypeError",), 41: ("RuntimeError",),
 }
 
 CONTAINERS = (list, dict, set, tuple, frozenset)
