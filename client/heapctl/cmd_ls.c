@@ -146,110 +146,62 @@ static int list_names(struct hd_ctl *ctl, struct listing *listing)
     return 0;
 }
 
-static enum heapd_type node_type(const struct heapd_node *node)
+/* One element as the daemon describes it, without its value. */
+static int add_child(struct listing *listing, const struct heapd_description *what, const struct heapd_value *key,
+                     uint64_t position)
 {
-    static const enum heapd_type containers[] = {
-        [HEAPD_NODE_LIST] = HEAPD_TYPE_LIST,         [HEAPD_NODE_TUPLE] = HEAPD_TYPE_TUPLE,
-        [HEAPD_NODE_DICT] = HEAPD_TYPE_DICT,         [HEAPD_NODE_SET] = HEAPD_TYPE_SET,
-        [HEAPD_NODE_INSTANCE] = HEAPD_TYPE_INSTANCE,
+    /* A key that is an object itself is shown by its type. */
+    char text[48];
+    struct heapd_value shown = *key;
+    if (key->kind == HEAPD_VALUE_NONE && what->key_type != HEAPD_TYPE_NONE) {
+        (void)snprintf(text, sizeof text, "(%s)", heapd_type_name((int)what->key_type));
+        shown = heapd_str(text);
+    }
+    struct entry entry = {
+        .key = what->key_type == HEAPD_TYPE_UNKNOWN ? NULL : &shown,
+        .position = position,
+        .type = heapd_type_name((int)what->type),
+        .has_length = has_length(what->type),
+        .length = what->length,
     };
-    static const enum heapd_type scalars[] = {
-        [HEAPD_VALUE_NONE] = HEAPD_TYPE_NONE,   [HEAPD_VALUE_BOOL] = HEAPD_TYPE_BOOL,
-        [HEAPD_VALUE_INT] = HEAPD_TYPE_INT,     [HEAPD_VALUE_BIG_INT] = HEAPD_TYPE_INT,
-        [HEAPD_VALUE_FLOAT] = HEAPD_TYPE_FLOAT, [HEAPD_VALUE_STR] = HEAPD_TYPE_STR,
-        [HEAPD_VALUE_BYTES] = HEAPD_TYPE_BYTES,
-    };
-    if (node->kind == HEAPD_NODE_VALUE)
-        return node->value.kind <= HEAPD_VALUE_BYTES ? scalars[node->value.kind] : HEAPD_TYPE_UNKNOWN;
-    return node->kind <= HEAPD_NODE_INSTANCE ? containers[node->kind] : HEAPD_TYPE_UNKNOWN;
+    return add_entry(listing, &entry);
 }
 
-/* What is known of a container that may come again as shared. */
-struct seen {
-    enum heapd_type type;
-    uint64_t length;
-};
-
-struct children {
-    struct listing *listing;
-    struct hd_buffer seen; /* struct seen each, by the container's number */
-    struct hd_buffer key;  /* the bytes of a key that waits for its value */
-    struct heapd_value key_value;
-    bool has_key;
-    uint64_t position;
-};
-
-static int keep_key(struct children *children, const struct heapd_value *key)
+static int list_chunk(struct listing *listing, const struct heapd_chunk *chunk, uint64_t *position)
 {
-    children->has_key = true;
-    children->key_value = *key;
-    if (key->kind != HEAPD_VALUE_STR)
-        return 0;
-    hd_buffer_reset(&children->key, SIZE_MAX);
-    if (hd_buffer_append(&children->key, key->as.bytes.data, key->as.bytes.size))
-        return HD_ENOMEM;
-    children->key_value.as.bytes = heapd_slice(hd_buffer_head(&children->key), key->as.bytes.size);
+    for (size_t i = 0; i < chunk->description_count; i++) {
+        int failed = add_child(listing, &chunk->descriptions[i], &chunk->items[i], (*position)++);
+        if (failed)
+            return failed;
+    }
     return 0;
 }
 
-static int add_child(struct children *children, const struct heapd_node *node)
-{
-    struct seen what = {.type = node_type(node), .length = node->count};
-    if (node->kind == HEAPD_NODE_SHARED) {
-        if (node->container < hd_buffer_readable(&children->seen) / sizeof what)
-            what = ((const struct seen *)(const void *)hd_buffer_head(&children->seen))[node->container];
-    } else if (what.type == HEAPD_TYPE_STR || what.type == HEAPD_TYPE_BYTES) {
-        what.length = node->value.as.bytes.size;
-    }
-    struct entry entry = {
-        .key = children->has_key ? &children->key_value : NULL,
-        .position = children->position++,
-        .type = heapd_type_name((int)what.type),
-        .has_length = has_length(what.type),
-        .length = what.length,
-    };
-    children->has_key = false;
-    return add_entry(children->listing, &entry);
-}
-
-static int take_node(struct children *children, const struct heapd_node *node)
-{
-    if (node->kind >= HEAPD_NODE_LIST && node->kind <= HEAPD_NODE_INSTANCE) {
-        struct seen seen = {node_type(node), node->count};
-        if (hd_buffer_append(&children->seen, &seen, sizeof seen))
-            return hd_problem_no_memory(&children->listing->ctl->problem);
-    }
-    if (node->depth != 1 || node->kind == HEAPD_NODE_END)
-        return 0;
-    if (node->is_key)
-        return keep_key(children, &node->value) ? hd_problem_no_memory(&children->listing->ctl->problem) : 0;
-    return add_child(children, node);
-}
-
-/* The schema has no method that lists keys alone; so this reads the whole and looks at its outermost level. */
+/* By a cursor, in chunks that tell what the values are: nothing that they reach is read. */
 static int list_children_of(struct hd_ctl *ctl, struct listing *listing, heapd_handle object)
 {
-    struct children children = {.listing = listing};
-    struct heapd_export *export;
-    struct heapd_node node;
+    heapd_handle cursor;
     struct heapd_error error;
+    uint64_t position = 0;
     int failed = 0;
-    if (heapd_export_open(ctl->connection, object, 0, &export, &error))
+    if (heapd_open_cursor(ctl->connection, object, HEAPD_VIEW_KEYS, false, &cursor, &error))
         return hd_ctl_fail(ctl, &error);
-    hd_buffer_init(&children.seen, &hd_allocator_libc, SIZE_MAX / 2);
-    hd_buffer_init(&children.key, &hd_allocator_libc, SIZE_MAX / 2);
-    while (!failed) {
-        int more = heapd_export_next(export, &node, &error);
-        if (more < 0)
-            failed = hd_ctl_fail(ctl, &error);
-        if (more <= 0)
+    for (bool done = false; !done && !failed;) {
+        struct heapd_result result;
+        failed = heapd_describe_cursor(ctl->connection, cursor, 0, &result, &error) ? hd_ctl_fail(ctl, &error) : 0;
+        if (failed)
             break;
-        failed = take_node(&children, &node);
+        failed = list_chunk(listing, &result.as.chunk, &position);
+        done = result.as.chunk.done;
+        heapd_result_clear(&result);
     }
-    heapd_export_close(export);
-    hd_buffer_fini(&children.seen);
-    hd_buffer_fini(&children.key);
+    heapd_release(ctl->connection, cursor);
     return failed;
+}
+
+static bool is_listed(enum heapd_type type)
+{
+    return (type >= HEAPD_TYPE_LIST && type <= HEAPD_TYPE_SCOPE) || type == HEAPD_TYPE_FROZENSET;
 }
 
 static int list_children(struct hd_ctl *ctl, struct listing *listing, const struct hd_path *path)
@@ -258,7 +210,7 @@ static int list_children(struct hd_ctl *ctl, struct listing *listing, const stru
     int failed = hd_target_get(ctl->connection, path, HEAPD_OBJECT, &object, &ctl->problem);
     if (failed)
         return failed;
-    if (object.type >= HEAPD_TYPE_LIST && object.type != HEAPD_TYPE_CLASS && object.type != HEAPD_TYPE_SCOPE)
+    if (is_listed(object.type))
         failed = list_children_of(ctl, listing, object.as.ref);
     else
         failed = hd_problem_set(&ctl->problem, HD_ETYPE, "%s: there is nothing in a value of type %s", ctl->operands[0],

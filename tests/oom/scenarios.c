@@ -3,6 +3,9 @@
 
 #include "common/literal.h"
 #include "object/sequence.h"
+#include "object/combine.h"
+#include "object/cursor.h"
+#include "object/references.h"
 #include "object/sync.h"
 
 static struct hd_key key_of(const char *text)
@@ -621,6 +624,70 @@ static void sequences(struct oom *oom)
     }
 }
 
+static bool fill_set(struct oom *oom, size_t at, bool frozen, int from, int count)
+{
+    hd_value set;
+    int error = frozen ? hd_frozenset_new(oom->objects, 0, &set) : hd_set_new(oom->objects, 0, &set);
+    if (!oom_ok(oom, error))
+        return false;
+    for (int i = from; !error && i < from + count; i++) {
+        struct hd_key key = hd_key_of(hd_value_int(i));
+        bool was_new;
+        error = hd_set_add(oom->objects, set, &key, &was_new);
+    }
+    oom_root(oom, at, set);
+    return oom_ok(oom, error);
+}
+
+/* New ones, and in place; by a little, and by what takes another table. */
+static void set_algebra(struct oom *oom)
+{
+    hd_value others;
+    if (!fill_set(oom, 0, false, 0, 40) || !fill_set(oom, 1, true, 20, 2200))
+        return;
+    if (!oom_ok(oom, hd_tuple_new(oom->objects, 1, &others)))
+        return;
+    hd_tuple_init_at(oom->objects, others, 0, hd_gc_retain(oom->gc, oom->roots[1]));
+    oom_root(oom, 2, others);
+    for (int operation = HD_SET_UNION; operation <= HD_SET_SYMMETRIC_DIFFERENCE; operation++) {
+        struct hd_combine combine;
+        oom_begin(oom);
+        int error = hd_combine_begin(oom->objects, oom->roots[0], (enum hd_set_operation)operation, others, true,
+                                     operation % 2 == 0, &combine);
+        if (!error) {
+            error = hd_work_finish(&combine.work);
+            hd_work_fini(&combine.work);
+        }
+        if (!oom_unchanged(oom, error) && oom->fail_from)
+            break;
+    }
+}
+
+static void references(struct oom *oom)
+{
+    if (!make_list(oom, 0))
+        return;
+    hd_value weak, soft, cursor;
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_weak_new(oom->objects, oom->roots[0], &weak)))
+        oom_root(oom, 1, weak);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_soft_new(oom->objects, oom->roots[0], &soft)))
+        oom_root(oom, 2, soft);
+    oom_begin(oom);
+    if (oom_unchanged(oom, hd_cursor_new(oom->objects, oom->roots[0], HD_VIEW_KEYS, false, &cursor)))
+        oom_root(oom, 3, cursor);
+    /* The list goes with its holders; the weak reference is told. */
+    oom_root(oom, 0, HD_NONE);
+    oom_root(oom, 2, HD_NONE);
+    oom_root(oom, 3, HD_NONE);
+    while (hd_gc_reap(oom->gc, 100))
+        ;
+    if (oom->roots[1] != HD_ABSENT)
+        assert_int_equal(hd_weak_get(oom->objects, oom->roots[1]), HD_ABSENT);
+    oom_check(oom);
+}
+
 const struct oom_scenario oom_scenarios[] = {
     {"scalars", scalars, 700},
     {"lists", lists, 700},
@@ -638,5 +705,7 @@ const struct oom_scenario oom_scenarios[] = {
     {"walks", walks, 700},
     {"young collections", young_collections, 20},
     {"full collections and compaction", full_collections, 50},
+    {"set algebra", set_algebra, 700},
+    {"references and cursors", references, 700},
 };
 const size_t oom_scenario_count = sizeof oom_scenarios / sizeof oom_scenarios[0];
