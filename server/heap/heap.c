@@ -9,6 +9,10 @@
 #define UNITS_PER_BIRTH 32
 /* What one settle does at most: well below a quarter of a millisecond. */
 #define SETTLE_MAX_UNITS 4096
+/* To give up a reference to what lies anywhere, and to free that, takes as long as two that are followed. */
+#define UNITS_PER_REAPED 2
+/* A collection of so many young ones is as long as a slice may be. */
+#define YOUNG_SLICE 1024
 /* A unit's worth of unmapping. */
 #define RELEASE_BYTES_PER_UNIT 128
 /* Compaction begins by itself above this, when less than half of the arenas is live. */
@@ -160,7 +164,7 @@ bool hd_heap_step(struct hd_heap *heap, uint64_t units)
     if (heap->gc.dead_count) {
         /* Freeing first: it gives memory back, and what it frees need not be traced. */
         left = units / 2;
-        hd_gc_reap(&heap->gc, units - left);
+        hd_gc_reap(&heap->gc, (units - left) / UNITS_PER_REAPED + 1);
     }
     if (heap->gc.phase != HD_PHASE_IDLE)
         hd_gc_full_step(&heap->gc, left);
@@ -222,8 +226,8 @@ bool hd_heap_settle(struct hd_heap *heap)
     uint64_t young = heap->gc.young[0].length + (uint64_t)heap->gc.young[1].length;
     uint64_t births = heap->gc.counts[0];
     hd_gc_poll(&heap->gc);
-    if (heap->gc.counts[0] < births)
-        heap->settled_units += young;
+    bool has_collected = heap->gc.counts[0] < births;
+    heap->settled_units += has_collected ? young : 0;
     poll_compaction(heap);
     uint64_t units = settle_slice(heap);
     if (!hd_heap_has_work(heap)) {
@@ -231,6 +235,10 @@ bool hd_heap_settle(struct hd_heap *heap)
         return false;
     }
     heap->settled_units += units;
+    if (has_collected && young > YOUNG_SLICE) {
+        heap->settle_debt += units;
+        return true;
+    }
     return hd_heap_step(heap, units);
 }
 
