@@ -306,7 +306,8 @@ int hd_session_prepare_range(struct hd_session *session, hd_handle first, uint64
             return error;
         }
     }
-    int error = reserve_journal(session, count);
+    /* One more, since the slot of a result may have been prepared before, and is filled after this. */
+    int error = reserve_journal(session, count + 1);
     if (!error)
         error = grow_range(session, (uint32_t)slot, count);
     if (error)

@@ -132,7 +132,10 @@ static inline hd_value hd_session_peek(const struct hd_session *session, hd_hand
  * limit), HD_ENOMEM. Nothing that a client can see changes.
  */
 int hd_session_prepare(struct hd_session *session, hd_handle handle) HD_MUST_USE;
-/* The same for `count` slots side by side, of one generation. *bad is the first handle that will not do. */
+/*
+ * The same for `count` slots side by side, of one generation. *bad is the first handle that will not do. Of single
+ * slots one may be prepared before it, to be filled as well.
+ */
 int hd_session_prepare_range(struct hd_session *session, hd_handle first, uint64_t count, hd_handle *bad) HD_MUST_USE;
 /* Puts a value (steal) into a prepared or pending slot. */
 void hd_session_fill(struct hd_session *session, hd_handle handle, hd_value value);
