@@ -190,6 +190,8 @@ void hd_net_ring_socket_sent(struct hd_connection *connection, size_t count)
         return;
     ring->state = HD_RING_OPEN;
     connection->net->stats.rings_opened_count++;
+    /* Only the socket tells of the end now, even if half of it was told before. */
+    connection->disconnect_seen = false;
     /* Whoever sends on behind the request for a ring was told not to: where its bytes belong cannot be known. */
     if (hd_buffer_readable(&connection->input) > 0 || connection->skip_bytes > 0)
         connection->broken = true;

@@ -444,6 +444,28 @@ static void who_sends_on_behind_the_request_is_closed(void **state)
     close(fd);
 }
 
+/* It said that it sends no more while the request for a ring waited for its turn; its death is heard even so. */
+static void one_that_ended_half_before_its_ring_leaves_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(&(struct fake_config){.max_frame_bytes = MAX_FRAME_BYTES,
+                                                    .max_connections = 10,
+                                                    .output_high_bytes = 256 << 10,
+                                                    .requests_per_receive = 1});
+    uint8_t stream[4096];
+    size_t count = 0;
+    int fd = dial(f);
+    for (uint64_t id = 1; id < 100; id++)
+        count += put_frame(stream + count, FAKE_ECHO, id, "x", 1);
+    count += put_frame(stream + count, FAKE_RING, 100, NULL, 0);
+    push(f, fd, stream, count);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    AWAIT(f, stats(f).rings_opened_count == 1);
+    close(fd);
+    AWAIT(f, stats(f).connection_count == 0);
+    end(f);
+}
+
 static void bells_mean_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -507,6 +529,7 @@ int main(void)
         TEST(what_was_sent_before_the_end_is_run),
         TEST(one_that_dies_with_replies_unread_leaves_nothing),
         TEST(who_sends_on_behind_the_request_is_closed),
+        cmocka_unit_test(one_that_ended_half_before_its_ring_leaves_nothing),
         TEST(bells_mean_nothing),
         TEST(one_that_is_over_is_told_and_closed),
         TEST(stopping_sends_what_is_left),
