@@ -43,6 +43,7 @@ static void refuse_frame(struct hd_connection *connection, const uint8_t *bytes,
         connection->broken = true; /* not even a header could be kept */
         return;
     }
+    hd_rpc_frame_refused(connection->rpc, &connection->refused);
     net->stats.refused_frames_count++;
     connection->refusing = true;
     connection->skip_bytes = frame_bytes - count;

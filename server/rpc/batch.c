@@ -35,8 +35,8 @@ struct hd_batch {
     bool has_bound;    /* names, while it ran */
     bool is_discarded; /* on purpose: that is no failure */
     /* What made it fail. */
-    uint64_t failed_request; /* 0: it has not failed */
-    int error;
+    int error; /* 0: it has not failed, or is discarded */
+    uint64_t failed_request;
     char message[HD_MESSAGE_BYTES];
     size_t answered_bytes; /* of frames */
 };
@@ -125,7 +125,7 @@ int hd_batch_keep(struct hd_call *call, const struct hd_frame *frame, const uint
     struct hd_batch *batch = call->connection->batch;
     const size_t frame_bytes = HD_FRAME_HEADER_BYTES + (size_t)frame->body_bytes;
     uint8_t *to;
-    if (batch->failed_request) {
+    if (batch->error) {
         call->failed_request = batch->failed_request;
         return HD_EABORTED;
     }
@@ -144,6 +144,15 @@ int hd_batch_keep(struct hd_call *call, const struct hd_frame *frame, const uint
     hd_buffer_commit(&batch->frames, frame_bytes);
     batch->count++;
     return HD_CALL_CONTINUES;
+}
+
+void hd_batch_spoil(struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id, int error)
+{
+    struct hd_batch *batch = connection->batch;
+    if (!hd_batch_wants(connection, method) || batch->error)
+        return;
+    batch->failed_request = request_id;
+    batch->error = error;
 }
 
 /* The frame that begins at a position of what is kept; false: there is none. */
@@ -282,10 +291,12 @@ static int run_one(struct hd_call *call, const struct hd_frame *frame, const uin
     return hd_call_do(call, frame, body);
 }
 
-/* All of them, until one fails, which is then known. */
-static int run_all(struct hd_rpc_connection *connection)
+/* All of them, until one fails, which is then known; and room for what the call, Commit, says in the end. */
+static int run_all(struct hd_call *commit)
 {
+    struct hd_rpc_connection *connection = commit->connection;
     struct hd_batch *batch = connection->batch;
+    uint8_t *room;
     const uint64_t units_end = connection->server->heap->objects.work_units + UNITS_MAX;
     struct hd_frame frame;
     const uint8_t *body;
@@ -303,7 +314,9 @@ static int run_all(struct hd_rpc_connection *connection)
         memcpy(batch->message, call.message, sizeof batch->message);
         return error;
     }
-    return 0;
+    batch->error = hd_buffer_reserve(&connection->output, HD_REPLY_ROOM_BYTES, &room);
+    batch->failed_request = commit->request_id;
+    return batch->error;
 }
 
 static int run_atomically(struct hd_call *call)
@@ -315,7 +328,7 @@ static int run_atomically(struct hd_call *call)
     connection->batch->is_running = true;
     hd_undo_open(call->objects, &undo);
     hd_session_open_journal(call->session);
-    int error = run_all(connection);
+    int error = run_all(call);
     if (error)
         hd_undo_roll_back(call->objects);
     else
@@ -340,13 +353,13 @@ int hd_run_commit(struct hd_call *call, const void *message)
     int error = check_open(call);
     if (error)
         return error;
-    if (!batch->failed_request && batch->deadline_ns != UINT64_MAX && now_ns(call->server) >= batch->deadline_ns)
+    if (!batch->error && batch->deadline_ns != UINT64_MAX && now_ns(call->server) >= batch->deadline_ns)
         return hd_batch_fail(call, HD_EDEADLINE);
-    if (batch->failed_request)
+    if (batch->error)
         return answer_all(call);
     error = run_atomically(call);
     if (error == HD_ENOMEM) {
-        batch->failed_request = 0;
+        batch->error = 0;
         return error;
     }
     if (error)

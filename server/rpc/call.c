@@ -136,7 +136,9 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     int result = check_frame(&call, frame);
     if (!result)
         result = check_state(&call);
-    if (!result)
+    if (result)
+        hd_batch_spoil(connection, frame->method, frame->request_id, result);
+    else
         result = hd_batch_wants(connection, frame->method) ? hd_batch_keep(&call, frame, body)
                                                            : hd_call_do(&call, frame, body);
     /* It holds nothing: a safe point. */

@@ -184,6 +184,11 @@ size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint
     return HD_FRAME_HEADER_BYTES + (result < 0 ? 0 : frame.body_bytes);
 }
 
+void hd_rpc_frame_refused(struct hd_rpc_connection *connection, const struct hd_frame *frame)
+{
+    hd_batch_spoil(connection, frame->method, frame->request_id, HD_ENOMEM);
+}
+
 /* The stream cannot be followed: says why, and that is the end. */
 static void break_stream(struct hd_rpc_connection *connection, const struct hd_frame *frame, int error)
 {

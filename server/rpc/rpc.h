@@ -16,6 +16,7 @@
 
 #include "common/allocator.h"
 #include "common/error.h"
+#include "common/frame.h"
 #include "heap/heap.h"
 #include "os/os.h"
 
@@ -121,6 +122,8 @@ void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
  * may ask once more. False: it waited already, or soon after a search in vain.
  */
 bool hd_rpc_wait_for_memory(struct hd_rpc_connection *connection) HD_MUST_USE;
+/* The layer above refuses a frame of this header, of which the rest is not given: a batch that it was for fails. */
+void hd_rpc_frame_refused(struct hd_rpc_connection *connection, const struct hd_frame *frame);
 /* May input be read and given? False while output is above its mark, and while it waits for memory. */
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection);
 /* Close it once the output is sent: goodbye, a broken stream, killed. */

@@ -121,6 +121,12 @@ bool hd_rpc_wait_for_memory(struct hd_rpc_connection *connection)
     return true;
 }
 
+void hd_rpc_frame_refused(struct hd_rpc_connection *connection, const struct hd_frame *frame)
+{
+    (void)frame;
+    connection->server->counts.refused_count++;
+}
+
 void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_source source, void *source_context)
 {
     server->stats_source = source;

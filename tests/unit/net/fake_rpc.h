@@ -37,6 +37,7 @@ struct fake_counts {
     unsigned receive_count; /* calls that ran at least one request */
     unsigned run_count;     /* calls of hd_rpc_run */
     unsigned relieve_count; /* calls of hd_rpc_relieve, and hd_rpc_wait_for_memory's */
+    unsigned refused_count; /* calls of hd_rpc_frame_refused */
     unsigned wait_count;    /* calls of hd_rpc_wait_for_memory */
     uint64_t last_pid;      /* of the connection opened last */
     bool last_admin;

@@ -209,6 +209,7 @@ static void without_memory_large_frames_are_refused(void **state)
         assert_int_equal(answer(f, large, body, SIZE).body_bytes, SIZE);
     }
     assert_int_equal(stats(f).refused_frames_count, 5);
+    assert_int_equal(fake_counts(f->server)->refused_count, 5);
     free(body);
     close(large);
     close(small);

@@ -273,6 +273,84 @@ static void a_check_sees_changes(void **state)
     expect_aborted(a, committed, other);
 }
 
+/* One request may fill a slot for its result and slots for captures besides: as many as the journal has room for at
+ * first. */
+static void a_result_beside_captures_is_undone(void **state)
+{
+    enum { MOST = 40 };
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    for (uint32_t count = 1; count <= MOST; count++) {
+        uint64_t captures[MOST];
+        Heapd__V1__CreateRequest request = HEAPD__V1__CREATE_REQUEST__INIT;
+        struct builder builder;
+        builder_init(&builder);
+        add_node(&builder, HD_KIND_LIST, count);
+        for (uint32_t i = 0; i < count; i++) {
+            add_node(&builder, HD_KIND_LIST, 0);
+            captures[i] = i + 1;
+        }
+        Heapd__V1__Literal literal = built(&builder);
+        request.literal = &literal;
+        request.into = HANDLE(1, 2 * count - 1);
+        request.captures = captures;
+        request.n_captures = count;
+        request.captures_into = HANDLE(10, 2 * count - 1);
+        expect_empty(a, send_begin(a, 0));
+        uint64_t created = rpc_send(a, METHOD(CREATE), &request);
+        uint64_t failed = send_get(a, request.into, rpc_int(1000), 0, false);
+        (void)send_commit(a);
+        expect_aborted(a, created, failed);
+        expect_error(a, failed, HD_EINDEX, "");
+        expect_aborted(a, send_length(a, request.into), failed);
+        request.into = HANDLE(1, 2 * count);
+        request.captures_into = HANDLE(10, 2 * count);
+        expect_empty(a, send_begin(a, 0));
+        created = rpc_send(a, METHOD(CREATE), &request);
+        uint64_t committed = send_commit(a);
+        expect_object(a, created, request.into, HEAPD__V1__TYPE__TYPE_LIST);
+        expect_empty(a, committed);
+        for (uint32_t i = 0; i < count; i++)
+            expect_empty(a, send_release(a, request.captures_into + i));
+        expect_empty(a, send_release(a, request.into));
+        builder_fini(&builder);
+        rpc_world_check(&fixture->world);
+    }
+}
+
+/* A request that was refused before it could be kept is missing from the batch, and all of the batch is nothing. */
+static void what_cannot_be_kept_fails_the_batch(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    for (int i = 0; i < 4; i++) {
+        expect_empty(a, send_begin(a, 0));
+        uint64_t kept = send_append(a, HANDLE(1, 1), rpc_int(1));
+        uint64_t id = 1000 + (uint64_t)i;
+        struct hd_frame frame = {.request_id = id, .method = METHOD(PING)};
+        if (i == 0)
+            frame.method = 255; /* no such method */
+        if (i == 1)
+            frame.flags = HD_FRAME_MORE;
+        if (i == 2)
+            frame.descriptors = 1;
+        if (i == 3)
+            frame.request_id = 0;
+        rpc_send_frame(a, &frame, NULL);
+        uint64_t after = send_append(a, HANDLE(1, 1), rpc_int(2));
+        uint64_t committed = send_commit(a);
+        struct rpc_reply reply;
+        rpc_pump(a);
+        assert_true(rpc_take(a, frame.request_id, &reply));
+        assert_true(reply.frame.flags & HD_FRAME_ERROR);
+        expect_aborted(a, after, frame.request_id);
+        expect_aborted(a, kept, frame.request_id);
+        expect_aborted(a, committed, frame.request_id);
+        expect_int(a, send_length(a, HANDLE(1, 1)), 0);
+    }
+}
+
 /* ---- rolling back ---- */
 
 enum { LIST = 1, SHORT_DICT, LONG_DICT, SET, INSTANCE, CLASS, OBJECTS = INSTANCE };
@@ -495,13 +573,55 @@ static void without_memory_nothing_changes(void **state)
     assert_true(failures > 0);
 }
 
+/* Replies that leave the output no room for Commit's own, and no memory for more: it is said all the same. */
+static void without_memory_commit_is_answered(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    char text[5001];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_empty(a, send_append(a, HANDLE(1, 1), rpc_str(text)));
+    expect_object(a, send_get(a, HANDLE(1, 1), rpc_int(0), HANDLE(2, 1), true), HANDLE(2, 1),
+                  HEAPD__V1__TYPE__TYPE_STR);
+    for (uint64_t size = 900; size < 5000; size += 50)
+        for (uint64_t nth = 1; nth < 6; nth++) {
+            Heapd__V1__ReadRequest request = HEAPD__V1__READ_REQUEST__INIT;
+            request.object = HANDLE(2, 1);
+            request.size = size;
+            expect_empty(a, send_begin(a, 0));
+            uint64_t read = rpc_send(a, METHOD(READ), &request);
+            take_all(a);
+            fixture->world.fail_at = nth;
+            fixture->world.fail_every = 1;
+            uint64_t committed = send_commit(a);
+            settle(a);
+            fixture->world.fail_at = fixture->world.fail_every = 0;
+            settle(a);
+            struct rpc_reply reply;
+            assert_true(rpc_take(a, read, &reply));
+            bool failed = reply.frame.flags & HD_FRAME_ERROR;
+            assert_true(rpc_take(a, committed, &reply));
+            assert_true(failed == !!(reply.frame.flags & HD_FRAME_ERROR));
+            take_all(a);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(all_happens_at_commit),          TEST(a_failure_leaves_nothing),
-        TEST(what_is_no_batch_is_refused),    TEST(limits_hold),
-        TEST(a_slow_reader_gets_all_answers), TEST(a_check_sees_changes),
-        TEST(any_batch_is_rolled_back),       TEST(without_memory_nothing_changes),
+        TEST(all_happens_at_commit),
+        TEST(a_failure_leaves_nothing),
+        TEST(what_is_no_batch_is_refused),
+        TEST(limits_hold),
+        TEST(a_slow_reader_gets_all_answers),
+        TEST(a_check_sees_changes),
+        TEST(a_result_beside_captures_is_undone),
+        TEST(what_cannot_be_kept_fails_the_batch),
+        TEST(any_batch_is_rolled_back),
+        TEST(without_memory_nothing_changes),
+        TEST(without_memory_commit_is_answered),
     };
     return cmocka_run_group_tests_name("rpc batch", tests, NULL, NULL);
 }
