@@ -39,12 +39,22 @@ static int events_wanted_beside_ring(const struct hd_connection *connection)
     return (connection->disconnect_seen ? 0 : UV_READABLE) | (descriptor_waits && !connection->deaf ? UV_WRITABLE : 0);
 }
 
+/* From the socket, or from a ring. */
+static bool is_to_be_read(const struct hd_connection *connection)
+{
+    if (connection->ended)
+        return false;
+    if (hd_connection_takes_input(connection))
+        return !hd_connection_holds_frame(connection);
+    return hd_connection_overhears(connection);
+}
+
 static int events_wanted(const struct hd_connection *connection)
 {
     if (hd_net_ring_state(connection) == HD_RING_OPEN)
         return events_wanted_beside_ring(connection);
     int events = hd_connection_has_output(connection) ? UV_WRITABLE : 0;
-    if (!connection->ended && hd_connection_takes_input(connection) && !hd_connection_holds_frame(connection))
+    if (is_to_be_read(connection))
         events |= UV_READABLE;
     if (events == 0 && !connection->disconnect_seen)
         events = UV_DISCONNECT;
@@ -65,6 +75,7 @@ static void poll_for(struct hd_connection *connection, int events)
 /* Decides what the connection waits for, or closes it. Every turn ends here. */
 static void settle(struct hd_connection *connection)
 {
+    hd_connection_look_for_cancels(connection);
     if (is_done(connection)) {
         if (!is_leaving(connection))
             connection->net->stats.closed_by_peer_count++;
@@ -78,7 +89,7 @@ static void settle(struct hd_connection *connection)
     if (holds_frame)
         hd_net_retry(connection->net, connection);
     if (connection->ring)
-        hd_net_ring_settle(connection, takes_input && !holds_frame && !connection->ended);
+        hd_net_ring_settle(connection, is_to_be_read(connection));
     poll_for(connection, events_wanted(connection));
 }
 
@@ -104,7 +115,7 @@ static void on_disconnect(struct hd_connection *connection, bool is_error)
 
 void hd_connection_take_turn(struct hd_connection *connection)
 {
-    if (hd_connection_takes_input(connection) && !hd_connection_holds_frame(connection))
+    if (is_to_be_read(connection))
         hd_connection_receive(connection);
     hd_connection_send(connection);
     settle(connection);
@@ -128,7 +139,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         return;
     }
     bool readable = status < 0 || (events & UV_READABLE);
-    if (readable && hd_connection_takes_input(connection) && !hd_connection_holds_frame(connection))
+    if (readable && is_to_be_read(connection))
         hd_connection_receive(connection);
     hd_connection_send(connection);
     settle(connection);

@@ -10,6 +10,8 @@
 #define DESCRIPTORS_MAX 253
 /* How often a connection may fill and empty its output within one turn. */
 #define ROUNDS_PER_TURN 4
+/* What is read at once of a connection that waits for a request of its own. */
+#define HEARD_AT_ONCE_BYTES ((size_t)4 << 10)
 
 /* --- memory and frames --- */
 
@@ -76,6 +78,8 @@ static size_t give(struct hd_connection *connection, const uint8_t *bytes, size_
 {
     size_t taken = 0;
     connection->net->rpc_touched = true;
+    connection->heard_bytes = 0;
+    connection->hears_no_more = false;
     for (int i = 0; i < ROUNDS_PER_TURN && taken < count && hd_connection_takes_input(connection); i++) {
         taken += hd_rpc_receive(connection->rpc, bytes + taken, count - taken);
         if (hd_net_ring_state(connection) == HD_RING_PENDING)
@@ -253,9 +257,48 @@ static void receive_nothing(struct hd_connection *connection)
     connection->skip_bytes -= receive(connection, connection->net->read_buffer, room);
 }
 
+bool hd_connection_overhears(const struct hd_connection *connection)
+{
+    return !connection->broken && !connection->refusing && !connection->net->stopping && !connection->hears_no_more &&
+           !connection->ended && connection->skip_bytes == 0 && hd_net_ring_state(connection) != HD_RING_PENDING &&
+           hd_rpc_connection_overhears(connection->rpc);
+}
+
+void hd_connection_look_for_cancels(struct hd_connection *connection)
+{
+    const struct hd_buffer *input = &connection->input;
+    size_t count = hd_buffer_readable(input);
+    if (count <= connection->heard_bytes || !hd_rpc_connection_overhears(connection->rpc))
+        return;
+    connection->heard_bytes = hd_rpc_overhear(connection->rpc, hd_buffer_head(input), count, connection->heard_bytes);
+    connection->net->rpc_touched = true;
+}
+
+/* Behind what waits already. */
+static void receive_to_overhear(struct hd_connection *connection)
+{
+    struct hd_buffer *input = &connection->input;
+    size_t held = hd_buffer_readable(input);
+    uint8_t *to;
+    size_t room = held < HD_NET_HEARD_BYTES ? HD_NET_HEARD_BYTES - held : 0;
+    if (room > HEARD_AT_ONCE_BYTES)
+        room = HEARD_AT_ONCE_BYTES;
+    /* Without memory it stays in the socket, where it would have been anyway. */
+    if (room == 0 || hd_buffer_reserve(input, room, &to)) {
+        connection->hears_no_more = true;
+        return;
+    }
+    hd_buffer_commit(input, receive(connection, to, room));
+    connection->hears_no_more = hd_buffer_readable(input) >= HD_NET_HEARD_BYTES;
+}
+
 void hd_connection_receive(struct hd_connection *connection)
 {
     struct hd_buffer *input = &connection->input;
+    if (hd_connection_overhears(connection)) {
+        receive_to_overhear(connection);
+        return;
+    }
     if (connection->skip_bytes) {
         receive_nothing(connection);
         return;

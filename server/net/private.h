@@ -22,6 +22,8 @@
  * beginning is not copied about with each read.
  */
 #define HD_NET_OWN_BUFFER_BYTES ((size_t)16 << 10)
+/* What is read of a connection whose requests wait for one that goes on: a cancel of that one may be in it. */
+#define HD_NET_HEARD_BYTES ((size_t)32 << 10)
 /*
  * What each connection has for input from its beginning on. A frame that fits can
  * always be taken in, and of a larger one the header, so that it can be refused:
@@ -34,6 +36,8 @@
  *                              in `input`, and neither side has ended
  *     WRITABLE is polled   <=> there is output that the kernel did not take
  *     DISCONNECT is polled <=> neither of these, and it has not told its news yet
+ *
+ * While a request is awaited that all others wait for, READABLE is polled, too, until HD_NET_HEARD_BYTES lie in `input`.
  *
  * So what a client can make us hold is bounded: one frame and a read of input,
  * and what the rpc server lets output grow to.
@@ -49,6 +53,7 @@ struct hd_connection {
     struct hd_connection *retry_next; /* in net->retry_first, if in_retry */
     struct hd_connection *retry_previous;
     struct hd_buffer input;  /* the part of a frame, or frames that had no turn yet; else the reserve */
+    size_t heard_bytes;      /* of input that waits for a request: looked through for cancel frames */
     size_t skip_bytes;       /* of a refused frame, still to come and to be thrown away */
     struct hd_frame refused; /* its header, while refusing */
     size_t refusal_sent_bytes;
@@ -61,6 +66,7 @@ struct hd_connection {
     bool deaf;            /* the peer reads no more: output is dropped, what it sent is still run */
     bool disconnect_seen; /* DISCONNECT told all that it can tell */
     bool broken;          /* nothing more can be had from it, or kept for it: to be closed */
+    bool hears_no_more;   /* as much waits for a request as may: nothing is read before it is done */
     bool refusing;        /* the refusal is not sent in full yet; nothing is read meanwhile */
     bool lingering;       /* over, but its last output was not taken yet when the sweep came by */
 };
@@ -136,6 +142,10 @@ bool hd_connection_holds_frame(const struct hd_connection *connection);
 void hd_connection_receive(struct hd_connection *connection);
 /* recvmsg on the socket, and no descriptor slips in. 0: nothing there, or the peer has ended (then it is marked). */
 size_t hd_connection_recv(struct hd_connection *connection, uint8_t *to, size_t room);
+/* Is a request awaited, and may what comes meanwhile be read, for a cancel that is in it? */
+bool hd_connection_overhears(const struct hd_connection *connection);
+/* Looks through what is held for cancels of what is awaited. */
+void hd_connection_look_for_cancels(struct hd_connection *connection);
 /* Gives what is held a turn. */
 void hd_connection_give_held(struct hd_connection *connection);
 

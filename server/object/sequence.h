@@ -83,6 +83,16 @@ struct hd_search {
 int hd_search_begin(struct hd_objects *objects, hd_value object, enum hd_search_mode mode, hd_value what,
                     const struct hd_range *range, struct hd_search *out) HD_MUST_USE;
 
+/* ---- characters of a str (length.c) --------------------------------------- */
+
+struct hd_count {
+    struct hd_work work;
+    size_t position; /* bytes that were looked at */
+};
+
+/* Counts the characters of a str, which must be one. The outcome is number. */
+void hd_count_begin(struct hd_objects *objects, hd_value str, struct hd_count *out);
+
 /* ---- new ones out of old ones (join.c, text.c) ---------------------------- */
 
 /* Of lists and tuples, and of str and bytes, which have their own fields. The outcome is value. */

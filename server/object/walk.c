@@ -15,6 +15,9 @@
 #define CHUNK_BITS 12
 #define CHUNK_ENTRIES (1u << CHUNK_BITS)
 
+/* What a node takes beside its bytes; what has fewer than that is not looked at twice. */
+#define NODE_MAX_BYTES 64u
+
 struct chunk {
     uint32_t number[CHUNK_ENTRIES]; /* of the container in the literal, + 1; 0: not visited */
 };
@@ -38,6 +41,8 @@ struct hd_walk {
     size_t capacity;
     uint32_t visited_count;
     bool begun;
+    bool keeps_child; /* `kept_child`, borrowed as a frame's pending one, did not fit the part and begins the next */
+    hd_value kept_child;
 };
 
 static size_t scan(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
@@ -279,6 +284,30 @@ static bool next_child(struct hd_walk *walk, hd_value *out)
     }
 }
 
+/* Does the value, with what the part has already, stay below the writer's limit? What is alone in a part is let through. */
+static bool fits(const struct hd_walk *walk, const struct hd_literal_writer *writer, hd_value value)
+{
+    struct hd_objects *objects = walk->objects;
+    size_t size = 0;
+    switch (hd_kind_of(objects, value)) {
+    case HD_IS_STR:
+    case HD_IS_BYTES:
+        (void)hd_bytes_view(objects, &value, &size);
+        break;
+    case HD_IS_INT:
+        size = hd_value_is_ref(value) ? hd_int_size(objects, value) : 0;
+        break;
+    case HD_IS_INSTANCE:
+        size = HD_NAME_MAX_BYTES;
+        break;
+    default:
+        break;
+    }
+    if (size < NODE_MAX_BYTES || hd_buffer_readable(&writer->kinds) == 0)
+        return true;
+    return hd_literal_writer_size_bytes(writer) + size + NODE_MAX_BYTES <= writer->data.limit_bytes;
+}
+
 int hd_walk_step(struct hd_walk *walk, struct hd_literal_writer *writer, size_t part_bytes, uint64_t units)
 {
     if (walk->watcher.changed)
@@ -292,11 +321,15 @@ int hd_walk_step(struct hd_walk *walk, struct hd_literal_writer *writer, size_t 
     while (walk->depth) {
         if (units-- == 0 || hd_literal_writer_size_bytes(writer) >= part_bytes)
             return 0;
-        hd_value child;
-        if (!next_child(walk, &child)) {
+        hd_value child = walk->kept_child;
+        if (!walk->keeps_child && !next_child(walk, &child)) {
             walk->depth--;
             continue;
         }
+        walk->keeps_child = !fits(walk, writer, child);
+        walk->kept_child = child;
+        if (walk->keeps_child)
+            return 0;
         int error = add_value(walk, writer, child);
         if (error)
             return error;

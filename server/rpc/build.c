@@ -72,7 +72,6 @@ struct build {
     struct hd_call_build plan;
     struct hd_builder *builder; /* own; NULL: to be begun again */
     hd_value container;         /* borrow: the builder or a slot holds it; HD_ABSENT: to create */
-    hd_handle captures_into;
     bool relieved; /* memory was looked for once already */
 };
 
@@ -112,8 +111,6 @@ static enum hd_step step_build(struct hd_unfinished *unfinished, uint64_t units)
     if (!hd_connection_has_room(unfinished->connection))
         return HD_STEP_BLOCKED;
     hd_unfinished_call(unfinished, &call);
-    call.captures_into = build->captures_into;
-    call.captures_count = build->plan.build.capture_count;
     if (!build->builder) {
         if (hd_relief_is_on(call.server))
             return HD_STEP_AGAIN;
@@ -166,7 +163,6 @@ static int go_on(struct hd_call *call, const struct order *order, const struct h
     build->plan = *plan;
     build->plan.build.columns = &build->plan.columns;
     build->container = order->container;
-    build->captures_into = call->captures_into;
     error = begin(call, build);
     if (!error)
         error = hd_rpc_arena_take_over(&build->arena, &server->arena);

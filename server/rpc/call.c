@@ -110,6 +110,16 @@ static void run_cancel(struct hd_rpc_connection *connection, const struct hd_fra
     hd_sync_answer(connection->server);
 }
 
+void hd_call_overhear(struct hd_rpc_connection *connection, const struct hd_frame *frame)
+{
+    struct hd_unfinished *unfinished = hd_unfinished_find(connection, frame->request_id);
+    if (frame->flags != HD_FRAME_CANCEL || frame->body_bytes || frame->descriptors || !unfinished)
+        return;
+    if (!hd_batch_is_answering(unfinished))
+        hd_unfinished_cancel(unfinished);
+    hd_sync_answer(connection->server);
+}
+
 /* One request more, or (-1) one that was counted and is to run again. */
 static void count(struct hd_call *call, int change)
 {
@@ -118,6 +128,26 @@ static void count(struct hd_call *call, int change)
     counts->requests_count += (uint64_t)change;
     call->connection->request_count += (uint64_t)change;
     *kind += (uint64_t)change;
+}
+
+static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
+{
+    hd_slowlog_begin(call->server, call->operation, frame->body_bytes);
+    if (call->connection->release.phase)
+        return hd_release_step(call, frame, body);
+    count(call, 1);
+    int result = check_frame(call, frame);
+    if (!result)
+        result = check_state(call);
+    if (result) {
+        hd_batch_spoil(call->connection, frame->method, frame->request_id, result);
+        return result;
+    }
+    if (hd_batch_wants(call->connection, frame->method))
+        return hd_batch_keep(call, frame, body);
+    if (hd_release_is_long(call->connection, frame))
+        return hd_release_step(call, frame, body);
+    return hd_call_do(call, frame, body);
 }
 
 bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
@@ -131,16 +161,9 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     hd_call_init(&call, connection, frame->method, frame->request_id);
     call.operation = hd_operation_find(frame->method);
     call.ahead = ahead;
-    count(&call, 1);
-    hd_slowlog_begin(call.server, call.operation, frame->body_bytes);
-    int result = check_frame(&call, frame);
-    if (!result)
-        result = check_state(&call);
-    if (result)
-        hd_batch_spoil(connection, frame->method, frame->request_id, result);
-    else
-        result = hd_batch_wants(connection, frame->method) ? hd_batch_keep(&call, frame, body)
-                                                           : hd_call_do(&call, frame, body);
+    int result = run(&call, frame, body);
+    if (result == HD_CALL_LATER)
+        return false;
     /* It holds nothing: a safe point. */
     if (result == HD_ENOMEM && hd_relief_wait(connection)) {
         count(&call, -1);

@@ -292,6 +292,27 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
     return taken;
 }
 
+bool hd_rpc_connection_overhears(const struct hd_rpc_connection *connection)
+{
+    return connection->held && !connection->over && !connection->memory_waiting;
+}
+
+size_t hd_rpc_overhear(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, size_t from)
+{
+    struct hd_frame frame;
+    while (from < count && hd_rpc_connection_overhears(connection)) {
+        int result = hd_frame_read(bytes + from, count - from, connection->server->config.max_frame_bytes, &frame);
+        if (result < 0)
+            return count; /* it is told when its turn comes */
+        size_t frame_bytes = HD_FRAME_HEADER_BYTES + (size_t)frame.body_bytes;
+        if (result > 0 || count - from < frame_bytes || !hd_connection_has_room(connection))
+            break;
+        hd_call_overhear(connection, &frame);
+        from += frame_bytes;
+    }
+    return from;
+}
+
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
 {
     return !connection->over && !connection->starved && !is_held(connection) && !hd_connection_above_high(connection);

@@ -4,6 +4,20 @@
 #include "object/sequence.h"
 #include "rpc/work.h"
 
+/* The characters of a longer str are counted in slices. */
+#define COUNTED_AT_ONCE_BYTES ((size_t)64 << 10)
+
+/* Its characters are counted in slices; in a batch, where nothing is sliced, at once. */
+static bool is_long_str(const struct hd_call *call, hd_value object)
+{
+    size_t size;
+    if (!hd_value_is_ref(object) || hd_kind_of(call->objects, object) != HD_IS_STR ||
+        hd_batch_is_running(call->connection))
+        return false;
+    (void)hd_bytes_view(call->objects, &object, &size);
+    return size > COUNTED_AT_ONCE_BYTES;
+}
+
 int hd_run_length(struct hd_call *call, const void *message)
 {
     const Heapd__V1__LengthRequest *request = message;
@@ -12,6 +26,11 @@ int hd_run_length(struct hd_call *call, const void *message)
     int error = hd_call_object(call, request->object, &object);
     if (error)
         return error;
+    if (is_long_str(call, object)) {
+        struct hd_count count;
+        hd_count_begin(call->objects, object, &count);
+        return hd_call_work(call, &count.work, HD_ANSWER_NUMBER, object);
+    }
     error = hd_length(call->objects, object, &length);
     if (error)
         return hd_fail_on(call, error, object, NULL);

@@ -74,6 +74,8 @@ struct hd_operation {
 };
 
 #define HD_CALL_CONTINUES 1
+/* Of hd_release_step alone. */
+#define HD_CALL_LATER 2
 
 /* NULL: no such method. */
 const struct hd_operation *hd_operation_find(uint16_t method);
@@ -83,6 +85,25 @@ const struct hd_operation *hd_operation_find(uint16_t method);
 struct hd_unfinished;
 struct hd_passing;
 struct hd_batch;
+
+/* A Release of many handles (release.c): its frame stays in the input until it is done. */
+enum hd_release_phase {
+    HD_RELEASE_NONE,
+    HD_RELEASE_MARKING,   /* each handle is looked at */
+    HD_RELEASE_RELEASING, /* all will do */
+    HD_RELEASE_UNMARKING, /* one will not: nothing happens */
+};
+
+struct hd_release {
+    enum hd_release_phase phase;
+    size_t at;         /* position in the body */
+    size_t packed_end; /* at < packed_end: handles follow each other up to there */
+    size_t good;       /* handles that were marked */
+    size_t done;       /* of these, released or unmarked */
+    int error;
+    hd_handle bad;
+    uint64_t failed_request; /* why it is bad */
+};
 
 /* Descriptors that go out with frames of the output, oldest first (descriptors.c). */
 struct hd_passing_list {
@@ -116,6 +137,7 @@ struct hd_rpc_connection {
     struct hd_buffer output;                /* empty => capacity >= HD_REPLY_ROOM_BYTES */
     struct hd_passing_list passing;
     struct hd_batch *batch; /* own; NULL: none is open */
+    struct hd_release release; /* of many handles, as far as it has come */
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
@@ -320,8 +342,14 @@ struct hd_call {
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id);
 /*
+ * A frame that waits behind a request that goes on: if it cancels one that is under way, that ends now. There is room
+ * for a small reply.
+ */
+void hd_call_overhear(struct hd_rpc_connection *connection, const struct hd_frame *frame);
+/*
  * Runs the request of one whole frame, up to its reply. There is room for a small reply. `ahead` may be NULL. False:
- * there is no memory, and nothing has changed; the frame is to be kept, and run again when the connection is ready.
+ * the frame is to be kept: there is no memory, nothing has changed, and it is to run again when the connection is
+ * ready; or it goes on in the next turn (release.c).
  */
 bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
                  const struct hd_ahead_frame *ahead);
@@ -437,6 +465,13 @@ struct hd_call_build {
 };
 int hd_call_build_init(struct hd_call *call, const Heapd__V1__Literal *literal, struct hd_call_build *out) HD_MUST_USE;
 
+/* ---- releasing many handles (release.c) ------------------------------------ */
+
+/* Is it a Release that takes more than one turn? */
+bool hd_release_is_long(const struct hd_rpc_connection *connection, const struct hd_frame *frame);
+/* Goes on with it. 0: replied; HD_CALL_LATER: there is more, and the frame is to be given again; or an error. */
+int hd_release_step(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body) HD_MUST_USE;
+
 /* ---- requests that outlive their frame (unfinished.c) --------------------- */
 
 enum hd_step {
@@ -463,6 +498,8 @@ struct hd_unfinished {
     struct hd_unfinished *run_previous;
     uint64_t request_id;
     hd_handle into;
+    hd_handle captures_into; /* and the slots behind it, captures_count in all */
+    uint64_t captures_count;
     uint16_t method;
     uint64_t begin_ns; /* of one that goes on in slices */
     uint64_t deadline_ns;

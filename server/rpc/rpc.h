@@ -103,6 +103,15 @@ void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection);
  */
 size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
 
+/*
+ * Is a request under way that all later ones wait for? Then input is not wanted, but a cancel frame in it is to be heard:
+ * what has come may be shown to hd_rpc_overhear, which acts on the cancel frames among the whole frames from `from` on and
+ * returns where it stopped. Nothing is taken: all of it is given to hd_rpc_receive later on, where a cancel that was heard
+ * finds nothing to do.
+ */
+bool hd_rpc_connection_overhears(const struct hd_rpc_connection *connection);
+size_t hd_rpc_overhear(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, size_t from);
+
 /* How many bytes a frame that begins at `bytes` takes in all, 0 if that cannot be known yet; for sizing input. */
 size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
 

@@ -22,6 +22,8 @@ void hd_unfinished_add(struct hd_unfinished *unfinished, const struct hd_unfinis
         .previous = connection->unfinished_last,
         .request_id = call->request_id,
         .into = call->into,
+        .captures_into = call->captures_into,
+        .captures_count = call->captures_count,
         .method = call->method,
         .parked = parked,
         .deadline_position = HD_NOT_TIMED,
@@ -50,6 +52,8 @@ void hd_unfinished_call(const struct hd_unfinished *unfinished, struct hd_call *
     hd_call_init(call, unfinished->connection, unfinished->method, unfinished->request_id);
     call->operation = hd_operation_find(unfinished->method);
     call->into = unfinished->into;
+    call->captures_into = unfinished->captures_into;
+    call->captures_count = unfinished->captures_count;
 }
 
 struct hd_unfinished *hd_unfinished_find(const struct hd_rpc_connection *connection, uint64_t request_id)

@@ -25,6 +25,11 @@ static uint32_t gap_after(const struct hd_session *session, uint32_t number)
     return (next < end ? next : end) - number;
 }
 
+static bool holds_reference(const struct hd_slot *slot)
+{
+    return slot->state == HD_SLOT_FILLED || slot->state == HD_SLOT_LEAVING;
+}
+
 /*
  * The slots that are used, as roots. Positions are slots; a fill behind the scan moves a reference that is marked or
  * born marked. A gap counts as one.
@@ -38,7 +43,7 @@ static size_t scan_slots(struct hd_root_source *source, struct hd_root_visitor *
     for (; max > 0 && i < end; max--) {
         const struct hd_slot *slot = hd_session_slot(session, i);
         i += slot ? 1 : gap_after(session, i);
-        if (slot && slot->state == HD_SLOT_FILLED)
+        if (slot && holds_reference(slot))
             visitor->visit(visitor, slot->word);
     }
     return i < end ? i : 0;
@@ -81,7 +86,7 @@ bool hd_session_close_step(struct hd_session *session, uint64_t units)
             continue;
         }
         session->closing_position--;
-        if (slot->state == HD_SLOT_FILLED) {
+        if (holds_reference(slot)) {
             hd_gc_release(&session->heap->gc, slot->word);
             session->handle_count--;
         } else if (slot->state == HD_SLOT_PENDING) {
@@ -404,6 +409,30 @@ int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *f
     return error;
 }
 
+int hd_session_mark_leaving(struct hd_session *session, hd_handle handle, uint64_t *failed_request)
+{
+    struct hd_slot *slot;
+    int error = get_slot(session, handle, &slot, failed_request);
+    if (!error)
+        slot->state = HD_SLOT_LEAVING;
+    return error;
+}
+
+void hd_session_unmark_leaving(struct hd_session *session, hd_handle handle)
+{
+    struct hd_slot *slot = slot_of(session, handle);
+    assert(slot->state == HD_SLOT_LEAVING);
+    slot->state = HD_SLOT_FILLED;
+}
+
+void hd_session_release_leaving(struct hd_session *session, hd_handle handle)
+{
+    struct hd_slot *slot = slot_of(session, handle);
+    assert(slot->state == HD_SLOT_LEAVING);
+    slot->state = HD_SLOT_FILLED;
+    release_slot(session, slot, handle);
+}
+
 int hd_session_release_all(struct hd_session *session, const hd_handle *handles, size_t count, size_t *bad,
                            uint64_t *failed_request)
 {
@@ -415,17 +444,15 @@ int hd_session_release_all(struct hd_session *session, const hd_handle *handles,
     }
     /* What was looked at once is marked, so that a handle given twice is found without memory for a set. */
     for (; good < count; good++) {
-        struct hd_slot *slot;
-        error = get_slot(session, handles[good], &slot, failed_request);
+        error = hd_session_mark_leaving(session, handles[good], failed_request);
         if (error)
             break;
-        slot->state = HD_SLOT_LEAVING;
     }
     for (size_t i = 0; i < good; i++) {
-        struct hd_slot *slot = slot_of(session, handles[i]);
-        slot->state = HD_SLOT_FILLED;
-        if (!error)
-            release_slot(session, slot, handles[i]);
+        if (error)
+            hd_session_unmark_leaving(session, handles[i]);
+        else
+            hd_session_release_leaving(session, handles[i]);
     }
     if (error)
         *bad = good;
@@ -451,7 +478,7 @@ static void clone_slot(struct hd_session *target, const struct hd_slot *slot, ui
     if (!copy || !slot->used || copy->used)
         return;
     *copy = (struct hd_slot){.generation = slot->generation, .used = true};
-    if (!is_copied || slot->state != HD_SLOT_FILLED)
+    if (!is_copied || !holds_reference(slot))
         return;
     copy->word = hd_gc_retain(&target->heap->gc, slot->word);
     copy->state = HD_SLOT_FILLED;
@@ -495,15 +522,15 @@ const char *hd_session_check(const struct hd_session *session)
             return "session: no slot beyond max_slots is used";
         if (i == 0 && (slot->used || slot->state != HD_SLOT_FREE))
             return "session: slot 0 is never used";
-        if (slot->state > HD_SLOT_FAILED)
+        if (slot->state > HD_SLOT_LEAVING)
             return "session: a slot's state";
         if (!slot->used && (slot->state != HD_SLOT_FREE || slot->generation != 0))
             return "session: an unused slot is free";
         if (slot->state == HD_SLOT_FREE && slot->word != 0)
             return "session: a free slot holds nothing";
-        if (slot->state == HD_SLOT_FILLED && slot->word == HD_ABSENT)
+        if (holds_reference(slot) && slot->word == HD_ABSENT)
             return "session: a filled slot holds a value";
-        filled += slot->state == HD_SLOT_FILLED;
+        filled += holds_reference(slot);
         pending += slot->state == HD_SLOT_PENDING;
     }
     if (filled != session->handle_count)

@@ -11,7 +11,9 @@
  *               did; free for a raised generation, and a use of the failed one
  *               answers with HD_EABORTED and the request that failed first
  *
- *     handle_count == number of FILLED slots
+ *     LEAVING   holds one reference, and a release of many is about to take it
+ *
+ *     handle_count == number of FILLED and LEAVING slots
  *     pending_count == number of PENDING slots
  *     first_count <= HD_SLOTS_CHUNK; first_count and chunk_count * HD_SLOTS_CHUNK are
  *     not above max_slots, but for a chunk that is cut off by it
@@ -40,7 +42,7 @@ enum hd_slot_state {
     HD_SLOT_FILLED = 1,
     HD_SLOT_PENDING = 2,
     HD_SLOT_FAILED = 3,
-    /* Inside hd_session_release_all alone. */
+    /* As FILLED, and about to be released: for a while, of a release of many. No handle names it any more. */
     HD_SLOT_LEAVING = 4,
 };
 
@@ -162,6 +164,14 @@ int hd_session_release(struct hd_session *session, hd_handle handle, uint64_t *f
  */
 int hd_session_release_all(struct hd_session *session, const hd_handle *handles, size_t count, size_t *bad,
                            uint64_t *failed_request) HD_MUST_USE;
+
+/*
+ * The same in steps: each handle is marked (errors as hd_session_get), then each is released, or unmarked if one would
+ * not do. Other requests of the session do not run meanwhile; it may end.
+ */
+int hd_session_mark_leaving(struct hd_session *session, hd_handle handle, uint64_t *failed_request) HD_MUST_USE;
+void hd_session_unmark_leaving(struct hd_session *session, hd_handle handle);
+void hd_session_release_leaving(struct hd_session *session, hd_handle handle);
 
 /*
  * Copies a session's handles into one that holds nothing yet, slot by slot, with their generations, for a process that

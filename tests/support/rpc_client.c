@@ -181,7 +181,11 @@ static bool pump_once(struct rpc_client *client)
         size_t taken = give(client);
         hd_buffer_consume(&client->input, taken);
         moved = taken > 0;
+        client->heard = 0;
     }
+    if (hd_rpc_connection_overhears(client->connection))
+        client->heard = hd_rpc_overhear(client->connection, hd_buffer_head(&client->input),
+                                        hd_buffer_readable(&client->input), client->heard);
     size_t there;
     (void)hd_rpc_output(client->connection, &there);
     if (client->deaf || there == 0)

@@ -45,6 +45,7 @@ struct hd_rpc_connection {
     bool over;
     bool ready;
     bool memory_waiting;
+    bool held; /* the sliced request holds back what follows */
 };
 
 static uint64_t now(void)
@@ -270,6 +271,8 @@ static void run_request(struct hd_rpc_connection *connection, const struct hd_fr
     connection->server->counts.request_count++;
     switch (frame->method) {
     case FAKE_SLICED:
+    case FAKE_HELD:
+        connection->held = frame->method == FAKE_HELD;
         connection->waiting = *frame;
         connection->slices_left = number(body, frame->body_bytes);
         break;
@@ -362,10 +365,31 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count)
     hd_buffer_consume(&connection->output, count);
 }
 
+bool hd_rpc_connection_overhears(const struct hd_rpc_connection *connection)
+{
+    return connection->slices_left > 0 && connection->held && !connection->over;
+}
+
+/* A cancel ends the sliced request, without an answer of its own: the last slice comes at once. */
+size_t hd_rpc_overhear(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, size_t from)
+{
+    struct hd_frame frame;
+    while (from < count && hd_rpc_connection_overhears(connection) &&
+           hd_frame_read(bytes + from, count - from, connection->server->config.max_frame_bytes, &frame) == 0 &&
+           count - from >= HD_FRAME_HEADER_BYTES + frame.body_bytes) {
+        if (frame.flags & HD_FRAME_CANCEL && frame.request_id == connection->waiting.request_id) {
+            connection->slices_left = 1;
+            connection->server->counts.overheard_count++;
+        }
+        from += HD_FRAME_HEADER_BYTES + frame.body_bytes;
+    }
+    return from;
+}
+
 bool hd_rpc_connection_wants_input(const struct hd_rpc_connection *connection)
 {
     return hd_buffer_readable(&connection->output) <= connection->server->config.output_high_bytes &&
-           !connection->memory_waiting;
+           !connection->memory_waiting && !(connection->held && connection->slices_left);
 }
 
 bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection)

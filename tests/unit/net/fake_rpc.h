@@ -18,6 +18,7 @@ enum fake_method {
     FAKE_BIG = 5,     /* body: u32 bytes; replies with so many */
     FAKE_KILL = 6,    /* makes every other connection be over, with a reply left to send */
     FAKE_RING = 7,    /* asks for a ring: the reply takes its descriptor along, and has the error as one byte */
+    FAKE_HELD = 9,    /* as SLICED, but later requests wait; a cancel among them ends it soon */
     FAKE_PASS = 8,    /* replies with the body, and a descriptor */
 };
 
@@ -38,6 +39,7 @@ struct fake_counts {
     unsigned run_count;     /* calls of hd_rpc_run */
     unsigned relieve_count; /* calls of hd_rpc_relieve, and hd_rpc_wait_for_memory's */
     unsigned refused_count; /* calls of hd_rpc_frame_refused */
+    unsigned overheard_count; /* cancels that did not wait for their turn */
     unsigned wait_count;    /* calls of hd_rpc_wait_for_memory */
     uint64_t last_pid;      /* of the connection opened last */
     bool last_admin;

@@ -116,6 +116,52 @@ static void one_that_dies_during_its_request_is_noticed(void **state)
     assert_int_equal(uv_backend_timeout(&f->loop), -1);
 }
 
+static void push_cancel(struct fixture *f, int fd, uint64_t id)
+{
+    uint8_t bytes[HD_FRAME_HEADER_BYTES];
+    hd_frame_write(bytes, &(struct hd_frame){.flags = HD_FRAME_CANCEL, .request_id = id});
+    push(f, fd, bytes, sizeof bytes);
+}
+
+static void a_cancel_is_heard_behind_what_waits(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    uint32_t slices = UINT32_MAX;
+    ask(f, fd, FAKE_HELD, 1, &slices, sizeof slices);
+    AWAIT(f, fake_counts(f->server)->request_count == 1);
+    ask(f, fd, FAKE_ECHO, 2, "two", 3);
+    for (int i = 0; i < 5; i++)
+        turn(f);
+    assert_int_equal(fake_counts(f->server)->request_count, 1);
+    push_cancel(f, fd, 1);
+    AWAIT(f, fake_counts(f->server)->overheard_count == 1);
+    char body[4];
+    assert_int_equal(answer(f, fd, body, sizeof body).request_id, 1);
+    assert_int_equal(answer(f, fd, body, sizeof body).request_id, 2);
+    close(fd);
+}
+
+/* What is kept for one that waits has a bound; what comes behind that stays in the socket, and nobody spins. */
+static void a_flood_behind_what_waits_stays_outside(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    uint32_t slices = 2000;
+    static const uint8_t body[1000];
+    ask(f, fd, FAKE_HELD, 1, &slices, sizeof slices);
+    AWAIT(f, fake_counts(f->server)->request_count == 1);
+    for (uint64_t id = 2; id < 80; id++)
+        ask(f, fd, FAKE_ECHO, id, body, sizeof body);
+    for (int i = 0; i < 50; i++)
+        turn(f);
+    assert_int_equal(fake_counts(f->server)->request_count, 1);
+    assert_true(stats(f).received_bytes < 34 << 10);
+    close(fd);
+    AWAIT(f, stats(f).connection_count == 0);
+    assert_int_equal(fake_counts(f->server)->request_count, 79);
+}
+
 static void a_broken_stream_is_told_and_closed(void **state)
 {
     struct fixture *f = *state;
@@ -188,6 +234,8 @@ int main(void)
         TEST(one_that_sends_no_more_gets_its_replies),
         TEST(what_was_sent_before_a_close_is_run),
         TEST(one_that_dies_during_its_request_is_noticed),
+        TEST(a_cancel_is_heard_behind_what_waits),
+        TEST(a_flood_behind_what_waits_stays_outside),
         TEST(a_broken_stream_is_told_and_closed),
         TEST(a_goodbye_is_answered_and_closed),
         TEST(many_idle_connections_are_cheap),
