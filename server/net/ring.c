@@ -159,9 +159,10 @@ int hd_net_ring_make(void *context, void *owner, struct hd_rpc_ring *out)
 {
     struct hd_net *net = context;
     struct hd_connection *connection = owner;
-    /* One that was made and not passed, since there was no memory for the reply, and now the request runs again. */
-    if (connection->ring && connection->ring->state == HD_RING_PENDING && connection->ring->socket_bytes == 0)
+    if (!out) {
         hd_net_ring_close(connection);
+        return 0;
+    }
     if (connection->ring)
         return HD_EEXISTS;
     int error = make(net, connection, out);
@@ -172,12 +173,8 @@ int hd_net_ring_make(void *context, void *owner, struct hd_rpc_ring *out)
 
 void hd_net_ring_made(struct hd_connection *connection)
 {
-    size_t before;
-    if (connection->ring->socket_bytes)
-        return;
-    (void)hd_rpc_output(connection->rpc, &connection->ring->socket_bytes);
-    if (hd_rpc_next_descriptor(connection->rpc, &before) < 0)
-        hd_net_ring_close(connection); /* its reply was an error after all */
+    if (connection->ring->socket_bytes == 0)
+        (void)hd_rpc_output(connection->rpc, &connection->ring->socket_bytes);
 }
 
 void hd_net_ring_socket_sent(struct hd_connection *connection, size_t count)

@@ -31,7 +31,9 @@ int hd_run_open_ring(struct hd_call *call, const void *message)
     reply.to_daemon_bytes = ring.to_daemon_bytes;
     reply.to_client_bytes = ring.to_client_bytes;
     error = hd_reply_passing(call, &reply.base, ring.fd);
-    if (error)
-        close(ring.fd); /* the layer above sees that nothing was passed, and gives the memory back */
+    if (error) {
+        close(ring.fd);
+        (void)server->ring_source(server->ring_source_context, call->connection->owner, NULL);
+    }
     return error;
 }

@@ -65,7 +65,8 @@ void hd_rpc_server_set_stats_source(struct hd_rpc_server *server, hd_rpc_stats_s
  * Shared memory for a connection, which the layer above makes when a client asks: `source` is given what
  * hd_rpc_connection_owner gives, and answers 0 with the descriptor to be passed (the rpc server's from then on), or
  * HD_ELIMIT, HD_EINVALID, HD_EEXISTS, HD_ENOMEM, HD_EDESCRIPTORS, HD_ESYSTEM. The ring takes the place of the socket
- * behind the output that is there when hd_rpc_receive returns. NULL: there are no rings.
+ * behind the output that is there when hd_rpc_receive returns. With `out` NULL it takes back the one that it made for
+ * this owner a moment ago, which could not be passed. A source that is NULL: there are no rings.
  */
 struct hd_rpc_ring {
     int fd;
