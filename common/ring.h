@@ -128,9 +128,15 @@ static inline void hd_ring_want_nothing(struct hd_ring *ring)
 #define HD_RING_SPIN_MOST_NS 50000u
 #define HD_RING_SPIN_LEAST_NS 5000u
 
-/* A moving average of how long one had to wait. */
+/* After so many looks in vain in a row one sleeps at once, but tries again after twice as many waits each, at most so
+ * many. */
+#define HD_RING_MISSES_MOST 4u
+#define HD_RING_TRY_EACH 1024u
+
+/* A moving average of how long one had to wait, and how often in a row looking did not help. */
 struct hd_ring_pace {
     uint32_t average_ns;
+    uint32_t missed_count;
 };
 
 static inline void hd_ring_pace_note(struct hd_ring_pace *pace, uint64_t waited_ns)
@@ -139,16 +145,66 @@ static inline void hd_ring_pace_note(struct hd_ring_pace *pace, uint64_t waited_
     pace->average_ns = pace->average_ns - pace->average_ns / 8 + sample / 8;
 }
 
+/* Did looking help? Not to be said of one that slept at once because of its processor. */
+static inline void hd_ring_pace_found(struct hd_ring_pace *pace, bool found)
+{
+    pace->missed_count = found ? 0 : pace->missed_count + 1;
+}
+
+static inline bool hd_ring_pace_tries(uint32_t missed_count)
+{
+    bool is_power = (missed_count & (missed_count - 1)) == 0;
+    return (is_power && missed_count > HD_RING_MISSES_MOST) || missed_count % HD_RING_TRY_EACH == 0;
+}
+
 /*
  * Who usually waits for longer than it is worth looks only for a moment. Else four times the usual and a bit, so that
- * a late answer does not cost a sleep.
+ * a late answer does not cost a sleep. Who never finds anything does not look, but for a long try now and then: were
+ * it as short as usual, two ends that both sleep would never see each other awake.
  */
 static inline uint32_t hd_ring_pace_limit_ns(const struct hd_ring_pace *pace)
 {
+    if (pace->missed_count >= HD_RING_MISSES_MOST)
+        return hd_ring_pace_tries(pace->missed_count) ? HD_RING_SPIN_MOST_NS : 0;
     if (pace->average_ns > HD_RING_SPIN_MOST_NS)
         return HD_RING_SPIN_LEAST_NS;
     uint32_t limit = 4 * pace->average_ns + HD_RING_SPIN_LEAST_NS;
     return limit < HD_RING_SPIN_MOST_NS ? limit : HD_RING_SPIN_MOST_NS;
+}
+
+/*
+ * Whether the processor is ours to look with. Who looks uses up his share of a processor that others want, is put
+ * aside for milliseconds, and loses the precedence that the scheduler gives to sleepers that wake: so whoever was put
+ * aside sleeps instead, for a time that doubles as long as it happens again soon after.
+ */
+#define HD_RING_ROBBED_NS 300000u
+#define HD_RING_SLEEP_LEAST_NS 4000000u
+#define HD_RING_SLEEP_MOST_NS 512000000u
+
+struct hd_ring_thrift {
+    uint64_t until_ns; /* sleep at once until then */
+    uint64_t term_ns;  /* how long that was */
+};
+
+static inline bool hd_ring_thrift_sleeps(const struct hd_ring_thrift *thrift, uint64_t at_ns)
+{
+    return at_ns < thrift->until_ns;
+}
+
+/* Between two looks at the clock, with nothing but looks for input in between. True: another had the processor. */
+static inline bool hd_ring_thrift_note(struct hd_ring_thrift *thrift, uint64_t before_ns, uint64_t after_ns)
+{
+    if (after_ns - before_ns < HD_RING_ROBBED_NS)
+        return false;
+    bool again = after_ns - thrift->until_ns < 8 * thrift->term_ns + 32 * (uint64_t)HD_RING_ROBBED_NS;
+    uint64_t term_ns = again ? 2 * thrift->term_ns : 0;
+    if (term_ns < HD_RING_SLEEP_LEAST_NS)
+        term_ns = HD_RING_SLEEP_LEAST_NS;
+    if (term_ns > HD_RING_SLEEP_MOST_NS)
+        term_ns = HD_RING_SLEEP_MOST_NS;
+    thrift->term_ns = term_ns;
+    thrift->until_ns = after_ns + term_ns;
+    return true;
 }
 
 /* Tells the processor that we only look. */

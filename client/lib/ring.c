@@ -1,6 +1,5 @@
 #include "client/lib/ring.h"
 
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -48,8 +47,9 @@ void hd_client_ring_free(struct hd_client_ring *ring)
 }
 
 /* True: there is input. Who is alone pauses between looks; in a crowd the processor is lent to the others. */
-static bool spin(struct hd_client_ring *ring, uint64_t begin_ns, uint64_t limit_ns)
+static bool look(struct hd_client_ring *ring, uint64_t begin_ns, uint64_t limit_ns)
 {
+    uint64_t before_ns = begin_ns;
     for (unsigned looks = 1;; looks++) {
         if (hd_ring_has_input(&ring->ring))
             return true;
@@ -57,8 +57,12 @@ static bool spin(struct hd_client_ring *ring, uint64_t begin_ns, uint64_t limit_
             (void)sched_yield();
         else
             hd_ring_relax();
-        if (looks % LOOKS == 0 && now_ns() - begin_ns > limit_ns)
-            return false;
+        if (looks % LOOKS)
+            continue;
+        uint64_t now = now_ns();
+        if (hd_ring_thrift_note(&ring->thrift, before_ns, now) || now - begin_ns > limit_ns)
+            return hd_ring_has_input(&ring->ring);
+        before_ns = now;
     }
 }
 
@@ -68,23 +72,28 @@ bool hd_client_ring_arm(struct hd_client_ring *ring)
     return !hd_ring_has_input(&ring->ring);
 }
 
-bool hd_client_ring_await(struct hd_client_ring *ring, int socket, bool wants_room, int timeout_ms)
+bool hd_client_ring_await(struct hd_client_ring *ring, bool wants_room, bool may_look, void (*sleep)(void *context),
+                          void *context)
 {
     /* Nobody need ring for one that looks. */
     hd_ring_want_nothing(&ring->ring);
     if (hd_ring_has_input(&ring->ring))
         return false;
     uint64_t begin_ns = now_ns();
-    bool heard = false;
-    if (wants_room || timeout_ms == 0 || !spin(ring, begin_ns, hd_ring_pace_limit_ns(&ring->pace))) {
+    may_look = may_look && !wants_room && !hd_ring_thrift_sleeps(&ring->thrift, begin_ns);
+    uint32_t limit_ns = may_look ? hd_ring_pace_limit_ns(&ring->pace) : 0;
+    bool found = limit_ns && look(ring, begin_ns, limit_ns);
+    bool slept = false;
+    if (may_look)
+        hd_ring_pace_found(&ring->pace, found);
+    if (!found) {
         if (wants_room)
             hd_ring_want(&ring->ring, HD_RING_WANTS_ROOM);
-        if (hd_client_ring_arm(ring)) {
-            struct pollfd poller = {.fd = socket, .events = POLLIN};
-            heard = poll(&poller, 1, timeout_ms) > 0;
-        }
+        slept = hd_client_ring_arm(ring);
+        if (slept)
+            sleep(context);
         hd_ring_want_nothing(&ring->ring);
     }
     hd_ring_pace_note(&ring->pace, now_ns() - begin_ns);
-    return heard;
+    return slept;
 }

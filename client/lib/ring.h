@@ -10,6 +10,7 @@ struct hd_client_ring {
     struct hd_ring_control *control; /* own: the mapping, all of it */
     size_t memory_bytes;
     struct hd_ring_pace pace; /* of the thread that reads */
+    struct hd_ring_thrift thrift;
     bool full;                /* the last write did not fit: the bell tells when there is room */
     bool hung_up;             /* the socket has ended; what lies in the ring comes before that */
 };
@@ -21,11 +22,12 @@ int hd_client_ring_new(int fd, uint32_t to_daemon_bytes, uint32_t to_client_byte
 void hd_client_ring_free(struct hd_client_ring *ring);
 
 /*
- * Looks for replies, for as long as it is likely to help, and then sleeps until the socket has something to say, too:
- * a bell, or its end. Without the connection's lock; one thread at a time. timeout_ms as for poll. True: look at the
- * socket.
+ * Looks for replies, for as long as it is likely to help, and then calls `sleep`, which returns once the socket has
+ * something to say, a bell or its end, or at its own time. Without the connection's lock; one thread at a time.
+ * `may_look` false: sleeps at once. True: it has slept.
  */
-bool hd_client_ring_await(struct hd_client_ring *ring, int socket, bool wants_room, int timeout_ms);
+bool hd_client_ring_await(struct hd_client_ring *ring, bool wants_room, bool may_look, void (*sleep)(void *context),
+                          void *context);
 
 /* So that the bell rings when there is something to read, for who polls the socket. False: there is already. */
 bool hd_client_ring_arm(struct hd_client_ring *ring);

@@ -450,6 +450,31 @@ static void hear_bells(struct heapd_connection *connection)
         connection->ring->hung_up = true;
 }
 
+struct hd_ring_sleep {
+    struct heapd_connection *connection;
+    int timeout_ms;
+};
+
+/*
+ * Until a bell. One receive takes it, as one receive takes a reply from a socket: what it leaves is another bell, and
+ * wakes the next sleeper for nothing. By the thread that reads, without the lock.
+ */
+static void sleep_until_bell(void *context)
+{
+    const struct hd_ring_sleep *sleep = context;
+    struct heapd_connection *connection = sleep->connection;
+    char bells[64];
+    if (sleep->timeout_ms >= 0) {
+        struct pollfd poller = {.fd = connection->fd, .events = POLLIN};
+        if (poll(&poller, 1, sleep->timeout_ms) <= 0)
+            return;
+    }
+    ssize_t count = hd_descriptors_recv(&connection->descriptors, connection->fd, bells, sizeof bells,
+                                        sleep->timeout_ms >= 0 ? MSG_DONTWAIT : 0);
+    if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+        connection->ring->hung_up = true;
+}
+
 static bool receive_from_ring(struct heapd_connection *connection, uint8_t *to, size_t bytes)
 {
     struct hd_client_ring *ring = connection->ring;
@@ -526,13 +551,12 @@ static void ring_turn(struct heapd_connection *connection, int64_t deadline_ms)
     int timeout_ms = left_ms(deadline_ms);
     connection->reading = true;
     pthread_mutex_unlock(&connection->lock);
-    bool heard = hd_client_ring_await(connection->ring, connection->fd, unsent, timeout_ms);
+    struct hd_ring_sleep sleep = {.connection = connection, .timeout_ms = timeout_ms};
+    (void)hd_client_ring_await(connection->ring, unsent, timeout_ms != 0, sleep_until_bell, &sleep);
     pthread_mutex_lock(&connection->lock);
     connection->reading = false;
     if (connection->broken)
         return;
-    if (heard)
-        hear_bells(connection);
     if (hd_buffer_readable(&connection->output) > 0) {
         hd_transport_send(connection);
         wake_served(connection); /* those who wait for room */

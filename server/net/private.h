@@ -9,6 +9,7 @@
 
 #include "common/buffer.h"
 #include "common/frame.h"
+#include "common/ring.h"
 #include "net/net.h"
 
 /*
@@ -99,6 +100,7 @@ struct hd_net {
     struct hd_net_ring *ring_last;
     uint32_t ring_count;        /* of all */
     uint32_t ring_active_count; /* of those that are polled */
+    struct hd_ring_thrift ring_thrift;
 
     uv_check_t check;        /* after the sockets: slices and what got ready */
     uv_idle_t idle;          /* active <=> the loop must not sleep */

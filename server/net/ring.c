@@ -310,7 +310,8 @@ static bool look_at_all(struct hd_net *net, uint64_t now)
         bool is_last = ring == last;
         next = ring->next;
         if (hd_ring_has_input(&ring->ring) || ring->hung_up) {
-            hd_ring_pace_note(&ring->pace, now - ring->last_ns);
+            hd_ring_pace_note(&ring->pace, now > ring->last_ns ? now - ring->last_ns : 0);
+            hd_ring_pace_found(&ring->pace, true);
             ring->last_ns = now;
             hd_connection_take_turn(ring->connection);
             any = true;
@@ -324,13 +325,28 @@ static bool look_at_all(struct hd_net *net, uint64_t now)
 static void put_silent_to_sleep(struct hd_net *net, uint64_t now)
 {
     struct hd_net_ring *next;
+    bool all = hd_ring_thrift_sleeps(&net->ring_thrift, now);
     for (struct hd_net_ring *ring = net->ring_first; ring; ring = next) {
+        uint32_t limit_ns = all ? 0 : hd_ring_pace_limit_ns(&ring->pace);
+        uint64_t silent_ns = now > ring->last_ns ? now - ring->last_ns : 0;
         next = ring->next;
-        if (now > ring->last_ns && now - ring->last_ns > hd_ring_pace_limit_ns(&ring->pace)) {
-            hd_ring_pace_note(&ring->pace, now - ring->last_ns);
-            (void)fall_asleep(net, ring);
-        }
+        if (silent_ns < limit_ns || !fall_asleep(net, ring) || all)
+            continue;
+        hd_ring_pace_found(&ring->pace, false);
+        if (limit_ns)
+            hd_ring_pace_note(&ring->pace, silent_ns);
     }
+}
+
+/* Nothing was found, several times. The time. */
+static uint64_t pause_looking(struct hd_net *net, uint64_t before_ns)
+{
+    uint64_t now = now_ns(net);
+    (void)hd_ring_thrift_note(&net->ring_thrift, before_ns, now);
+    put_silent_to_sleep(net, now);
+    if (net->ring_active_count > 1)
+        (void)sched_yield();
+    return now;
 }
 
 void hd_net_rings_run(struct hd_net *net)
@@ -343,14 +359,15 @@ void hd_net_rings_run(struct hd_net *net)
             hd_net_serve(net);
             now = now_ns(net);
             looks = 0;
-        } else if (++looks % LOOKS) {
-            hd_ring_relax();
-        } else {
-            now = now_ns(net);
-            put_silent_to_sleep(net, now);
-            if (net->ring_active_count > 1)
-                (void)sched_yield();
+            continue;
         }
+        looks++;
+        if (looks == 1)
+            put_silent_to_sleep(net, now); /* those for whom looking does not help */
+        else if (looks % LOOKS)
+            hd_ring_relax();
+        else
+            now = pause_looking(net, now);
     } while (net->ring_active_count && !net->sockets_busy && now - begin_ns < RUN_NS);
     /* The last may have fallen asleep: then so may the loop. */
     if (!net->ring_active_count)

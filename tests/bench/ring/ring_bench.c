@@ -20,9 +20,11 @@
 #include <unistd.h>
 
 #define KEYS 1000u
-/* Linear below 64 us in steps of 10 ns, then in steps of 1%. */
+/* Linear below 64 us in steps of 10 ns; from there 128 steps for each doubling, up to 268 s. */
 #define FINE 6400
-#define COARSE 1024
+#define FINE_NS 64000u
+#define STEPS 128
+#define BUCKETS (FINE + 22 * STEPS)
 #define CPUS_MAX 64
 
 struct options {
@@ -43,7 +45,7 @@ struct client {
     unsigned number;
     uint64_t operations;
     uint64_t elapsed_ns;
-    uint32_t fine[FINE + 1];
+    uint32_t buckets[BUCKETS];
     uint64_t worst_ns;
     bool uses_ring;
 };
@@ -107,10 +109,31 @@ static void batch(struct heapd_connection *connection, const struct options *opt
     }
 }
 
+static size_t bucket_of(uint64_t ns)
+{
+    if (ns < FINE_NS)
+        return (size_t)(ns / 10);
+    size_t first = FINE;
+    uint64_t step = ns * STEPS / FINE_NS;
+    for (; step >= 2 * STEPS; step /= 2)
+        first += STEPS;
+    size_t bucket = first + (size_t)step - STEPS;
+    return bucket < BUCKETS ? bucket : BUCKETS - 1;
+}
+
+/* The end of what falls into it. */
+static double bucket_us(size_t bucket)
+{
+    if (bucket < FINE)
+        return (double)(bucket + 1) / 100;
+    size_t doublings = (bucket - FINE) / STEPS;
+    size_t step = (bucket - FINE) % STEPS;
+    return (double)FINE_NS / 1000 * (double)((uint64_t)1 << doublings) * (double)(STEPS + step + 1) / STEPS;
+}
+
 static void note(struct client *client, uint64_t ns)
 {
-    uint64_t bucket = ns / 10;
-    client->fine[bucket < FINE ? bucket : FINE]++;
+    client->buckets[bucket_of(ns)]++;
     if (ns > client->worst_ns)
         client->worst_ns = ns;
 }
@@ -179,30 +202,31 @@ static void *run(void *context)
     return NULL;
 }
 
-static double quantile_us(const uint32_t *fine, double share, uint64_t worst_ns)
+static double quantile_us(const uint32_t *buckets, double share, uint64_t worst_ns)
 {
     uint64_t total = 0;
     uint64_t seen = 0;
-    for (size_t i = 0; i <= FINE; i++)
-        total += fine[i];
-    for (size_t i = 0; i < FINE; i++) {
-        seen += fine[i];
+    for (size_t i = 0; i < BUCKETS; i++)
+        total += buckets[i];
+    for (size_t i = 0; i < BUCKETS; i++) {
+        seen += buckets[i];
         if ((double)seen >= share * (double)total)
-            return (double)(i + 1) / 100;
+            return bucket_us(i);
     }
     return (double)worst_ns / 1000;
 }
 
-static void print_line(const char *name, uint64_t operations, double seconds, const uint32_t *fine, uint64_t worst_ns)
+static void print_line(const char *name, uint64_t operations, double seconds, const uint32_t *buckets,
+                       uint64_t worst_ns)
 {
     (void)printf("%-8s %10.0f op/s  p50 %7.2f us  p90 %7.2f us  p99 %7.2f us  p99.9 %7.2f us  max %8.1f us\n", name,
-                 (double)operations / seconds, quantile_us(fine, 0.5, worst_ns), quantile_us(fine, 0.9, worst_ns),
-                 quantile_us(fine, 0.99, worst_ns), quantile_us(fine, 0.999, worst_ns), (double)worst_ns / 1000);
+                 (double)operations / seconds, quantile_us(buckets, 0.5, worst_ns), quantile_us(buckets, 0.9, worst_ns),
+                 quantile_us(buckets, 0.99, worst_ns), quantile_us(buckets, 0.999, worst_ns), (double)worst_ns / 1000);
 }
 
 static void report(struct client *clients, unsigned count)
 {
-    static uint32_t all[FINE + 1];
+    static uint32_t all[BUCKETS];
     uint64_t operations = 0;
     uint64_t worst_ns = 0;
     double seconds = 0;
@@ -211,11 +235,11 @@ static void report(struct client *clients, unsigned count)
         char name[16];
         (void)snprintf(name, sizeof name, "%u%s", i, client->uses_ring ? " ring" : " sock");
         seconds = (double)client->elapsed_ns / 1e9;
-        print_line(name, client->operations, seconds, client->fine, client->worst_ns);
+        print_line(name, client->operations, seconds, client->buckets, client->worst_ns);
         operations += client->operations;
         worst_ns = client->worst_ns > worst_ns ? client->worst_ns : worst_ns;
-        for (size_t b = 0; b <= FINE; b++)
-            all[b] += client->fine[b];
+        for (size_t b = 0; b < BUCKETS; b++)
+            all[b] += client->buckets[b];
     }
     print_line("all", operations, seconds, all, worst_ns);
 }

@@ -182,6 +182,45 @@ static void the_pace_follows_what_waits_were_like(void **state)
     assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_LEAST_NS);
 }
 
+/* Looking that never helps is given up, and tried again ever more rarely, until it helps. */
+static void looking_in_vain_is_given_up(void **state)
+{
+    (void)state;
+    struct hd_ring_pace pace = {0};
+    unsigned looks = 0;
+    for (unsigned i = 0; i < 4096; i++) {
+        uint32_t limit_ns = hd_ring_pace_limit_ns(&pace);
+        looks += limit_ns > 0;
+        assert_true(i < HD_RING_MISSES_MOST || limit_ns == 0 || limit_ns == HD_RING_SPIN_MOST_NS);
+        hd_ring_pace_found(&pace, false);
+    }
+    assert_in_range(looks, HD_RING_MISSES_MOST + 4096 / HD_RING_TRY_EACH, 20);
+    hd_ring_pace_found(&pace, true);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_LEAST_NS);
+}
+
+/* Whoever was put aside while it looked sleeps for a while, for twice that if it happens again at once. */
+static void a_taken_processor_means_sleep(void **state)
+{
+    (void)state;
+    struct hd_ring_thrift thrift = {0};
+    uint64_t now = 1000000000;
+    assert_false(hd_ring_thrift_note(&thrift, now, now + HD_RING_ROBBED_NS - 1));
+    assert_false(hd_ring_thrift_sleeps(&thrift, now));
+    for (uint64_t term_ns = HD_RING_SLEEP_LEAST_NS; term_ns < 4 * (uint64_t)HD_RING_SLEEP_MOST_NS; term_ns *= 2) {
+        uint64_t wanted_ns = term_ns < HD_RING_SLEEP_MOST_NS ? term_ns : HD_RING_SLEEP_MOST_NS;
+        assert_true(hd_ring_thrift_note(&thrift, now, now + HD_RING_ROBBED_NS));
+        now += HD_RING_ROBBED_NS;
+        assert_true(hd_ring_thrift_sleeps(&thrift, now + wanted_ns - 1));
+        assert_false(hd_ring_thrift_sleeps(&thrift, now + wanted_ns));
+        now += wanted_ns;
+    }
+    /* A long time without: it begins anew. */
+    now += 64 * (uint64_t)HD_RING_SLEEP_MOST_NS;
+    assert_true(hd_ring_thrift_note(&thrift, now, now + HD_RING_ROBBED_NS));
+    assert_int_equal(thrift.term_ns, HD_RING_SLEEP_LEAST_NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +232,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(our_own_counters_are_not_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bell_is_rung_once_for_a_sleep, setup, teardown),
         cmocka_unit_test(the_pace_follows_what_waits_were_like),
+        cmocka_unit_test(looking_in_vain_is_given_up),
+        cmocka_unit_test(a_taken_processor_means_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
