@@ -51,4 +51,7 @@ void oom_check(struct oom *oom);
 /* Puts a value (steal) into a root. */
 void oom_root(struct oom *oom, size_t at, hd_value value);
 
+/* inspection.c */
+void oom_inspection(struct oom *oom);
+
 #endif

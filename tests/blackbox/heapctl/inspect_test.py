@@ -64,6 +64,7 @@ LEAKS = {
     "class": ("globals", ["name leak_instance", "class"]),
     "cycle": ("globals", ["name leak_cycle", "index 0"]),
     "queue": ("globals", ["name leak_queue", "part 0"]),
+    "soft": ("globals", ["name leak_soft", "part 0"]),
     "scope": ("session", ["", "name local"]),
     "token": ("token", [""]),
     "handle": ("session", [""]),

@@ -153,7 +153,7 @@ static void plant_cycles(void)
 static void plant_elsewhere(void)
 {
     const struct heapd_sync_options options = {.type = HEAPD_TYPE_QUEUE};
-    heapd_handle target = new_list(), scope, queue;
+    heapd_handle target = new_list(), scope, queue, soft;
     struct heapd_result token;
     bind_to("leak_name", target);
     planted("name", target);
@@ -174,6 +174,12 @@ static void plant_elsewhere(void)
     must(heapd_make_token(heap, target, 0, 1, &token, &error), "make token");
     heapd_result_clear(&token);
     planted("token", target);
+
+    target = new_list();
+    must(heapd_make_soft(heap, heapd_ref(target), &soft, &error), "make soft");
+    bind_to("leak_soft", soft);
+    must(heapd_release(heap, soft), "release");
+    planted("soft", target);
 
     target = new_list(); /* and the handle stays */
     printf("handle %" PRIu64 "\n", identity_of(target));

@@ -38,7 +38,7 @@ static void none_after_a_random_run(void **state)
     end(&f);
 }
 
-static void planted_miscounts(void **state)
+static void counts_that_are_too_high(void **state)
 {
     (void)state;
     struct fixture f;
@@ -50,7 +50,7 @@ static void planted_miscounts(void **state)
     for (unsigned i = 0; i < 12; i++) {
         planted[i] = hd_list_at(f.objects, all, i * 150);
         uint32_t *meta = &f.heap->table.meta[hd_value_index(planted[i])];
-        /* Too many, as after a forgotten release; or too few, as after one too much. */
+        /* As after a forgotten release, or several. */
         *meta = i % 3 ? *meta + HD_META_ONE * (i + 1) : *meta + HD_META_ONE;
     }
     run(&f, NULL);
@@ -76,11 +76,49 @@ static void planted_miscounts(void **state)
     end(&f);
 }
 
+/* As after a release too much. None goes to zero, where the object would be gone. */
+static void counts_that_are_too_low(void **state)
+{
+    (void)state;
+    enum { PLANTED = 8, REFERENCES = 6 };
+    struct fixture f;
+    hd_value planted[PLANTED];
+    begin(&f);
+    hd_value all = keep(&f, list(&f));
+    for (unsigned i = 0; i < PLANTED; i++) {
+        planted[i] = list(&f);
+        for (unsigned j = 1; j < REFERENCES; j++) {
+            hd_gc_retain(&f.heap->gc, planted[i]);
+            append(&f, all, planted[i]);
+        }
+        append(&f, all, planted[i]);
+        f.heap->table.meta[hd_value_index(planted[i])] -= HD_META_ONE * (1 + i % (REFERENCES - 1));
+    }
+    run(&f, NULL);
+    assert_int_equal(audit.suspect_count, PLANTED);
+    for (unsigned i = 0; i < PLANTED; i++) {
+        const struct hd_suspect *suspect = &audit.suspects[i];
+        uint32_t less = 0;
+        for (unsigned j = 0; j < PLANTED; j++)
+            if (hd_value_index(planted[j]) == (uint32_t)suspect->identity)
+                less = 1 + j % (REFERENCES - 1);
+        assert_true(less > 0);
+        assert_int_equal(suspect->found, REFERENCES);
+        assert_int_equal(suspect->count, REFERENCES - less);
+    }
+    for (unsigned i = 0; i < PLANTED; i++)
+        f.heap->table.meta[hd_value_index(planted[i])] += HD_META_ONE * (1 + i % (REFERENCES - 1));
+    run(&f, NULL);
+    assert_int_equal(audit.suspect_count, 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(none_after_a_random_run),
-        cmocka_unit_test(planted_miscounts),
+        cmocka_unit_test(counts_that_are_too_high),
+        cmocka_unit_test(counts_that_are_too_low),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
