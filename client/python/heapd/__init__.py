@@ -7,11 +7,12 @@
 """
 from __future__ import annotations
 
-from . import errors
+from . import errors, weakref
 from ._buffers import Array, Buffer
 from ._daemon import Daemon, find_daemon
 from ._heap import Collector, Heap, Pipeline, connect, register, start
 from ._heapd import Connection, Proxy, Result
+from ._inspect import Keeper, Keeping, Path, Reasons, Root, Step
 from ._proxies import Class, Container, Dict, Frozenset, List, Object, Sequence, Set, Tuple
 from ._sync import ActionBarrier, Barrier, Condition, Event, Lock, Queue, RLock, Semaphore
 from .managers import Manager, SyncManager
@@ -25,6 +26,6 @@ __all__ = [
     "AbandonedWarning", "Aborted", "AlreadyExists", "Cancelled", "Changed", "Class", "Collector", "Connection",
     "ConnectionLost", "Container", "Daemon", "Dict", "Error", "Forbidden", "ForeignProxy", "Forked", "Frozenset",
     "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotLocked", "NotRunning", "Object",
-    "PickleRefused", "Pipeline", "Proxy", "Refused", "Result", "Sequence", "Set", "TimedOut", "TokenExpired",
-    "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start",
+    "Keeper", "Keeping", "Path", "PickleRefused", "Pipeline", "Proxy", "Reasons", "Refused", "Result", "Root", "Sequence", "Set", "Step", "TimedOut", "TokenExpired",
+    "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start", "weakref",
 ]

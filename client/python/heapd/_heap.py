@@ -18,7 +18,7 @@ import types
 import weakref
 from typing import Any, Callable, Iterable, Iterator, TypeVar
 
-from . import _buffers, _heapd, _proxies, _sync
+from . import _buffers, _heapd, _inspect, _proxies, _sync
 from ._daemon import Daemon
 from .errors import ForeignProxy, PickleRefused
 
@@ -449,6 +449,19 @@ class Heap(_heapd.Connection):
     def sessions(self) -> _List[_Dict[str, Any]]:
         """Who is connected."""
         return self._sessions()
+
+    # ---- looking at it
+
+    def why(self, what: _heapd.Proxy | int, *, paths: int = 5, steps: int = 64, others: bool = True) -> _inspect.Reasons:
+        """Why does it live? A proxy, or an identity; ``print`` shows the paths. For the daemon's own user.
+
+        With ``others``, as is usual, this connection's own proxies are no reason.
+        """
+        return _inspect.reasons(self._why(what, paths, steps, others))
+
+    def retained(self, what: _heapd.Proxy | int | None = None, *, count: int = 10) -> _inspect.Keeping:
+        """What would go with an object: ``.bytes``, ``.count``; without one, the largest keepers. For the daemon's own user."""
+        return _inspect.keeping(self._retained(what, count))
 
     # ---- life
 

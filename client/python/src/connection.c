@@ -855,6 +855,8 @@ static PyMethodDef connection_methods[] = {
     {"_unfreeze", connection_unfreeze, METH_NOARGS, NULL},
     {"_freeze_count", connection_freeze_count, METH_NOARGS, NULL},
     {"_compact", connection_compact, METH_NOARGS, NULL},
+    {"_why", hp_inspect_why, METH_VARARGS, NULL},
+    {"_retained", hp_inspect_retained, METH_VARARGS, NULL},
     {"_shutdown_daemon", connection_shutdown_daemon, METH_NOARGS, NULL},
     {0},
 };

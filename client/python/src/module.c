@@ -44,7 +44,8 @@ PyMODINIT_FUNC PyInit__heapd(void)
     PyObject *module = PyModule_Create(&definition);
     if (!module)
         return NULL;
-    if (hp_connection_ready(module) || hp_proxy_ready(module) || hp_result_ready(module) || hp_buffer_ready(module)) {
+    if (hp_connection_ready(module) || hp_proxy_ready(module) || hp_result_ready(module) || hp_buffer_ready(module) ||
+        hp_inspect_ready(module)) {
         Py_DECREF(module);
         return NULL;
     }

@@ -167,4 +167,13 @@ PyObject *hp_buffer_put(PyObject *self, PyObject *object);
 PyObject *hp_buffer_create(PyObject *self, PyObject *size);
 int hp_buffer_ready(PyObject *module);
 
+/* ---- inspect.c: two methods of connections, three of proxies */
+
+PyObject *hp_inspect_why(PyObject *self, PyObject *arguments);
+PyObject *hp_inspect_retained(PyObject *self, PyObject *arguments);
+PyObject *hp_inspect_make_weak(PyObject *self, PyObject *unused);
+PyObject *hp_inspect_referent(PyObject *self, PyObject *unused);
+PyObject *hp_inspect_follow(PyObject *self, PyObject *unused);
+int hp_inspect_ready(PyObject *module);
+
 #endif

@@ -611,6 +611,9 @@ static PyMethodDef proxy_methods[] = {
     {"_export", proxy_export, METH_VARARGS, "All that it reaches, as plain Python objects."},
     {"_duplicate", proxy_duplicate, METH_NOARGS, "A second reference to the same object."},
     {"_make_token", proxy_make_token, METH_VARARGS, "Bytes by which another session gets a reference."},
+    {"_make_weak", hp_inspect_make_weak, METH_NOARGS, "A weak reference to the object."},
+    {"_referent", hp_inspect_referent, METH_NOARGS, "What a weak reference leads to, or None."},
+    {"_follow", hp_inspect_follow, METH_NOARGS, "Being told when the object dies."},
     {"_inspect", proxy_inspect, METH_NOARGS, "Type, identity, reference count and size."},
     {0},
 };
