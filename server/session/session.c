@@ -159,7 +159,7 @@ static int refuse(const struct hd_session *session, hd_handle handle)
     const struct hd_slot *slot = slot_of(session, handle);
     if (!slot || !slot->used)
         return 0;
-    if (slot->state == HD_SLOT_FILLED)
+    if (holds_reference(slot))
         return HD_ESLOT_OCCUPIED;
     if (slot->state == HD_SLOT_PENDING)
         return HD_ESLOT_PENDING;

@@ -249,6 +249,31 @@ static void releases_all_or_none(void **state)
     assert_int_equal(hd_session_release_all(session, NULL, 0, &bad, &failed), 0);
 }
 
+/* Between the steps of a release of many it still holds what it held, whoever comes by. */
+static void a_leaving_slot_takes_no_result(void **state)
+{
+    struct world *world = *state;
+    struct hd_session *session = &world->session;
+    const hd_handle handle = hd_handle_make(3, 1), next = hd_handle_make(3, 2);
+    struct hd_collection ignored;
+    uint64_t failed;
+    fill(world, handle);
+    assert_int_equal(hd_session_mark_leaving(session, handle, &failed), 0);
+    assert_int_equal(hd_session_mark_leaving(session, handle, &failed), HD_EHANDLE_STALE);
+    assert_int_equal(hd_session_prepare(session, next), HD_ESLOT_OCCUPIED);
+    hd_session_fail(session, next, 9, 9);
+    assert_int_equal(hd_heap_collect(world->heap, 2, &ignored), 0);
+    check(world);
+    hd_session_unmark_leaving(session, handle);
+    expect(world, handle, 0);
+    assert_int_equal(hd_session_mark_leaving(session, handle, &failed), 0);
+    hd_session_release_leaving(session, handle);
+    assert_int_equal(hd_session_prepare(session, next), 0);
+    /* And one that is on its way when the session ends. */
+    fill(world, next);
+    assert_int_equal(hd_session_mark_leaving(session, next, &failed), 0);
+}
+
 static void holds_inline_values(void **state)
 {
     struct world *world = *state;
@@ -382,6 +407,7 @@ int main(void)
         TEST(a_slot_that_stayed_free_takes_the_same_handle),
         TEST(remembers_who_failed_first),
         TEST(releases_all_or_none),
+        TEST(a_leaving_slot_takes_no_result),
         TEST(holds_inline_values),
         TEST(without_memory_nothing_changes),
         TEST(is_a_root),
