@@ -20,8 +20,11 @@ static bool changed(const struct hd_watcher *watcher, uint32_t index)
 {
     struct hd_versions *versions = (struct hd_versions *)((uintptr_t)watcher - offsetof(struct hd_versions, watcher));
     struct hd_version *entry = find(versions, hd_table_identity(versions->gc->table, index));
-    if (entry)
-        entry->number = ++versions->clock;
+    if (!entry)
+        return false;
+    if (entry->number <= versions->mark)
+        entry->before = entry->number;
+    entry->number = ++versions->clock;
     return false;
 }
 
@@ -61,6 +64,30 @@ uint64_t hd_versions_ask(struct hd_versions *versions, hd_value object)
     entry->asked = ++versions->clock;
     hd_gc_watch(versions->gc, index);
     return entry->number;
+}
+
+void hd_versions_open(struct hd_versions *versions)
+{
+    if (versions)
+        versions->mark = versions->clock;
+}
+
+void hd_versions_close(struct hd_versions *versions, bool put_back)
+{
+    if (!versions)
+        return;
+    const uint64_t mark = versions->mark;
+    versions->mark = 0;
+    if (!put_back || versions->clock == mark)
+        return;
+    for (size_t i = 0; i < (size_t)HD_VERSION_SETS * HD_VERSION_WAYS; i++) {
+        struct hd_version *entry = &versions->entries[i];
+        uint32_t index = entry->number > mark ? hd_table_find(versions->gc->table, entry->identity) : 0;
+        if (!index)
+            continue;
+        entry->number = entry->before;
+        hd_gc_watch(versions->gc, index);
+    }
 }
 
 bool hd_versions_hold(const struct hd_versions *versions, hd_value object, uint64_t number)

@@ -326,6 +326,7 @@ static int run_atomically(struct hd_call *call)
     const size_t output_before = hd_buffer_readable(output);
     struct hd_undo undo;
     connection->batch->is_running = true;
+    hd_versions_open(call->server->versions);
     hd_undo_open(call->objects, &undo);
     hd_session_open_journal(call->session);
     int error = run_all(call);
@@ -334,6 +335,7 @@ static int run_atomically(struct hd_call *call)
     else
         hd_undo_commit(call->objects);
     hd_session_close_journal(call->session, error != 0);
+    hd_versions_close(call->server->versions, error != 0);
     if (error)
         output->end = output->start + output_before;
     connection->batch->is_running = false;

@@ -608,6 +608,52 @@ static void without_memory_commit_is_answered(void **state)
         }
 }
 
+/* What is rolled back has not changed: neither for a Commit that runs again, nor for a later check. */
+static void what_is_rolled_back_keeps_its_version(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    unsigned again = 0;
+    new_object(a, HEAPD__V1__KIND__KIND_LIST, 1);
+    expect_empty(a, send_bind(a, 0, "list", rpc_handle(HANDLE(1, 1))));
+    expect_object(b, send_lookup(b, 0, "list", HANDLE(1, 1), true, 0), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
+    for (uint64_t nth = 1; nth < 30; nth++) {
+        uint64_t version = version_of(a, HANDLE(1, 1));
+        expect_empty(a, send_begin(a, 0));
+        uint64_t checked = send_check(a, HANDLE(1, 1), version);
+        for (int i = 0; i < 10; i++)
+            (void)send_append(a, HANDLE(1, 1), rpc_str("a string that needs memory"));
+        take_all(a);
+        fixture->world.fail_at = nth; /* one allocation alone: there is memory when it runs again */
+        uint64_t committed = send_commit(a);
+        settle(a);
+        again += fixture->world.fail_at == 0;
+        fixture->world.fail_at = 0;
+        expect_empty(a, checked);
+        expect_empty(a, committed);
+        take_all(a);
+        /* And a failure that is not for want of memory. */
+        version = version_of(a, HANDLE(1, 1));
+        expect_empty(a, send_begin(a, 0));
+        (void)send_append(a, HANDLE(1, 1), rpc_int(1));
+        (void)send_length(a, HANDLE(9, 9));
+        (void)send_commit(a);
+        take_all(a);
+        expect_empty(a, send_begin(a, 0));
+        checked = send_check(a, HANDLE(1, 1), version);
+        expect_empty(a, send_commit(a));
+        expect_empty(a, checked);
+        /* It is still looked after. */
+        expect_empty(b, send_append(b, HANDLE(1, 1), rpc_int(2)));
+        expect_empty(a, send_begin(a, 0));
+        checked = send_check(a, HANDLE(1, 1), version);
+        uint64_t failed = send_commit(a);
+        expect_error(a, checked, HD_ECHANGED, "version");
+        expect_aborted(a, failed, checked);
+    }
+    assert_true(again > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -622,6 +668,7 @@ int main(void)
         TEST(any_batch_is_rolled_back),
         TEST(without_memory_nothing_changes),
         TEST(without_memory_commit_is_answered),
+        TEST(what_is_rolled_back_keeps_its_version),
     };
     return cmocka_run_group_tests_name("rpc batch", tests, NULL, NULL);
 }
