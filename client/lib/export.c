@@ -300,44 +300,68 @@ int heapd_export_next(struct heapd_export *reader, struct heapd_node *out, struc
     return code;
 }
 
-/* How many of the next nodes are ints, of those that the part has and that belong to the container around. */
-static size_t count_ints(const struct heapd_export *reader)
+/* How many of the next nodes are of the kind, of those that the part has and that belong to the container around. */
+static size_t count_run(const struct heapd_export *reader, enum hd_kind kind, size_t column_count)
 {
     const struct hd_columns *left = &reader->reader.left;
     const struct open *around = &reader->open[reader->open_count - 1];
-    size_t most = left->kind_count < left->integer_count ? left->kind_count : left->integer_count;
+    size_t most = left->kind_count < column_count ? left->kind_count : column_count;
     size_t count = 0;
     if (most > around->left)
         most = (size_t)around->left;
-    while (count < most && left->kinds[count] == HD_KIND_INT)
+    while (count < most && left->kinds[count] == kind)
         count++;
     return count;
 }
 
-int heapd_export_ints(struct heapd_export *reader, const int64_t **values, size_t *count, struct heapd_error *error)
+/* Waits for nodes and takes those of a run; which column they take from is the caller's affair. */
+static int take_run(struct heapd_export *reader, enum hd_kind kind, size_t *count)
 {
-    int code = reader->error < 0 ? reader->error : 0;
     *count = 0;
-    if (!reader->error && reader->open_count > 0 && reader->open[reader->open_count - 1].left > 0) {
-        struct open *around = &reader->open[reader->open_count - 1];
-        code = await_node(reader);
-        bool pairs = around->kind == HD_KIND_DICT || around->kind == HD_KIND_INSTANCE;
-        size_t found = code > 0 && !pairs ? count_ints(reader) : 0;
-        if (found) {
-            struct hd_columns *left = &reader->reader.left;
-            *values = left->integers;
-            *count = found;
-            left->integers += found;
-            left->integer_count -= found;
-            left->kinds += found;
-            left->kind_count -= found;
-            around->left -= found;
-        }
-        code = code < 0 ? code : 0;
-    }
+    if (reader->error || reader->open_count == 0 || reader->open[reader->open_count - 1].left == 0)
+        return reader->error < 0 ? reader->error : 0;
+    struct open *around = &reader->open[reader->open_count - 1];
+    struct hd_columns *left = &reader->reader.left;
+    int code = await_node(reader);
+    bool pairs = around->kind == HD_KIND_DICT || around->kind == HD_KIND_INSTANCE;
+    if (code <= 0 || pairs)
+        return code < 0 ? code : 0;
+    *count = count_run(reader, kind, kind == HD_KIND_INT ? left->integer_count : left->real_count);
+    left->kinds += *count;
+    left->kind_count -= *count;
+    around->left -= *count;
+    return 0;
+}
+
+static int tell(const struct heapd_export *reader, int code, struct heapd_error *error)
+{
     if (error && code < 0)
         *error = reader->detail;
     else
         hd_succeed(error);
     return code;
+}
+
+int heapd_export_ints(struct heapd_export *reader, const int64_t **values, size_t *count, struct heapd_error *error)
+{
+    struct hd_columns *left = &reader->reader.left;
+    int code = take_run(reader, HD_KIND_INT, count);
+    if (*count) {
+        *values = left->integers;
+        left->integers += *count;
+        left->integer_count -= *count;
+    }
+    return tell(reader, code, error);
+}
+
+int heapd_export_floats(struct heapd_export *reader, const double **values, size_t *count, struct heapd_error *error)
+{
+    struct hd_columns *left = &reader->reader.left;
+    int code = take_run(reader, HD_KIND_FLOAT, count);
+    if (*count) {
+        *values = left->reals;
+        left->reals += *count;
+        left->real_count -= *count;
+    }
+    return tell(reader, code, error);
 }

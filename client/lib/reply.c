@@ -415,6 +415,7 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_DICT_POP_ITEM:
         return &pair_form;
     case HEAPD_METHOD_READ_CURSOR:
+    case HEAPD_METHOD_GET_MANY:
         return &chunk_form;
     case HEAPD_METHOD_READ:
         return &read_form;

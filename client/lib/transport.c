@@ -103,7 +103,7 @@ static void keep_failure(struct heapd_connection *connection, const struct hd_re
 /* A cursor fills as many slots as it has objects to show; else all that were offered are. */
 static size_t captures_filled(const struct hd_request *request)
 {
-    if (request->method == HEAPD_METHOD_READ_CURSOR)
+    if (request->method == HEAPD_METHOD_READ_CURSOR || request->method == HEAPD_METHOD_GET_MANY)
         return request->result.as.chunk.ref_count;
     if (request->method == HEAPD_METHOD_DICT_POP_ITEM)
         return request->result.as.pair.value.kind == HEAPD_VALUE_REF;

@@ -701,6 +701,7 @@ HD_HANDLERS(HD_HANDLER_DECLARE)
     X(subscribe) X(unsubscribe) X(expire) X(time_to_live) X(list_sync) X(list_scopes)
 /* clang-format on */
 HD_SYNC_HANDLERS(HD_HANDLER_DECLARE)
+HD_HANDLER_DECLARE(get_many)
 #undef HD_HANDLER_DECLARE
 
 #endif

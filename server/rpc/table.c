@@ -1,6 +1,7 @@
 /* Every method that there is, one row each. */
 #include <heapd/v1/admin.pb-c.h>
 #include <heapd/v1/buffer.pb-c.h>
+#include <heapd/v1/bulk.pb-c.h>
 #include <heapd/v1/containers.pb-c.h>
 #include <heapd/v1/batch.pb-c.h>
 #include <heapd/v1/gc.pb-c.h>
@@ -66,6 +67,7 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(ADD, add, add_request, HD_OP_BATCH, "items that can be added to"),
     ROW(RESOLVE, resolve, resolve_request, HD_OP_BATCH, "items"),
     ROW(EXPORT, export, export_request, HD_OP_CONTINUES, NULL),
+    ROW(GET_MANY, get_many, get_many_request, 0, "items"),
 
     ROW(GET_SLICE, get_slice, get_slice_request, HD_OP_CONTINUES, "slices"),
     ROW(SET_SLICE, set_slice, set_slice_request, HD_OP_CONTINUES, "slices that can be set, or the values cannot be gone through"),

@@ -554,6 +554,9 @@ HEAPD_API int heapd_export_next(struct heapd_export *reader, struct heapd_node *
  */
 HEAPD_API int heapd_export_ints(struct heapd_export *reader, const int64_t **values, size_t *count,
                                 struct heapd_error *error) HEAPD_MUST_USE;
+/* The same for floats. */
+HEAPD_API int heapd_export_floats(struct heapd_export *reader, const double **values, size_t *count,
+                                  struct heapd_error *error) HEAPD_MUST_USE;
 /* Cancels what was not read. Takes NULL. */
 HEAPD_API void heapd_export_close(struct heapd_export *reader);
 
@@ -676,6 +679,7 @@ enum heapd_method {
     HEAPD_METHOD_IS_SUBCLASS = 179,
     HEAPD_METHOD_GET_CLASS = 180,
     HEAPD_METHOD_VERSION = 224,
+    HEAPD_METHOD_GET_MANY = 225, /* heapd/bulk.h */
 };
 
 /* Inspect: one object. */
@@ -906,7 +910,7 @@ struct heapd_result {
         const struct heapd_sync_list *sync_list;  /* LIST_SYNC */
         const struct heapd_scope_list *scopes;    /* LIST_SCOPES */
         struct heapd_pair pair;                 /* DICT_POP_ITEM */
-        struct heapd_chunk chunk;               /* READ_CURSOR */
+        struct heapd_chunk chunk;               /* READ_CURSOR, GET_MANY */
     } as;
     void *memory; /* private */
 };
@@ -1361,5 +1365,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #include <heapd/token.h>
 #include <heapd/sequence.h>
 #include <heapd/containers.h>
+#include <heapd/bulk.h>
 
 #endif
