@@ -27,6 +27,8 @@
 #define ROOTS_PER_STEP 1024
 /* References of one object that are followed in one go. */
 #define SPAN_CHUNK 1024
+/* Words of the bitmaps without work that count as a unit: towards the end most of a sweep is these. */
+#define WORDS_PER_UNIT 16
 /* Two bits of each: a unit is 256 bytes that are written, perhaps for the first time since they were mapped. */
 #define ENTRIES_WIPED_PER_UNIT 1024
 
@@ -268,8 +270,7 @@ static uint64_t gather(struct hd_gc *gc, struct batch *batch, uint64_t units)
         if (count == BATCH_COUNT)
             break;
         word++;
-        /* Sixty-four words without work count as one unit. */
-        used += (word & 63) == 0;
+        used += word % WORDS_PER_UNIT == 0;
     }
     gc->mark_word = word;
     batch->count = count;
@@ -318,7 +319,7 @@ static uint64_t push_frontier(struct hd_gc *gc, uint64_t units)
         }
         if (gc->stack_length)
             break;
-        used += (gc->mark_word & 63) == 63;
+        used += gc->mark_word % WORDS_PER_UNIT == WORDS_PER_UNIT - 1;
     }
     return used;
 }

@@ -73,6 +73,8 @@ uint32_t hd_gc_young_gather(struct hd_gc *gc, const struct hd_young_list *list, 
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->length; i++) {
         uint32_t index = list->indices[i];
+        if (i + PREFETCH_ENTRIES < list->length)
+            __builtin_prefetch(&state[list->indices[i + PREFETCH_ENTRIES]], 1);
         if ((state[index] & mask) != wanted)
             continue;
         state[index] |= HD_STATE_CANDIDATE;
@@ -247,9 +249,15 @@ static inline void prefetch_ahead(const struct hd_gc *gc, const struct hd_span *
     const struct hd_table *table = gc->table;
     hd_value far = span->words[offset + PREFETCH_ENTRIES], near = span->words[offset + PREFETCH_PAYLOADS];
     if (hd_value_is_ref(far)) {
-        __builtin_prefetch(&table->meta[hd_value_index(far)], 1);
-        __builtin_prefetch(&table->location[hd_value_index(far)], 1);
-        __builtin_prefetch(&table->state[hd_value_index(far)], 1);
+        uint32_t index = hd_value_index(far);
+        __builtin_prefetch(&table->meta[index], 1);
+        __builtin_prefetch(&table->location[index], 1);
+        __builtin_prefetch(&table->state[index], 1);
+        /* The bitmaps, which are written when it is freed. */
+        __builtin_prefetch(&table->inner[index >> 6], 1);
+        __builtin_prefetch(&table->mark[index >> 6], 1);
+        __builtin_prefetch(&table->done[index >> 6], 1);
+        __builtin_prefetch(&table->holes[index >> 6], 1);
     }
     if (hd_value_is_ref(near))
         __builtin_prefetch(hd_table_payload(table, hd_value_index(near)), 1);
@@ -324,6 +332,8 @@ static struct hd_gc_cursor *next_dead(struct hd_gc *gc)
     if (*head && !large_first) {
         *cursor = (struct hd_gc_cursor){.index = *head};
         *head = *dead_link(gc, *head);
+        if (*head)
+            __builtin_prefetch(dead_link(gc, *head), 1);
         return cursor;
     }
     return gc->dead_large.index ? &gc->dead_large : NULL;

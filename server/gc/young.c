@@ -25,6 +25,11 @@
 #define LARGE_REFERENCES 4096
 /* And so do those that come when so many references have been counted. */
 #define ALL_REFERENCES (2 * HD_YOUNG_MAX)
+/* Members that are asked for together before they are looked at; fewer were born just now, and are in the cache. */
+#define FETCH_MEMBERS 64
+#define FETCH_MIN_MEMBERS 1024
+/* References of each, likewise. */
+#define FETCH_REFERENCES 8
 
 struct young_set {
     uint32_t *members; /* candidates first; later survivors first, garbage behind */
@@ -89,6 +94,32 @@ static bool is_saturated(const struct hd_table *table, uint32_t index)
 }
 
 /*
+ * Asks for all that subtracting `count` members will read, one step of the way for all of them at a time: entries,
+ * payloads, references, and the states of what these refer to. In a heap of millions each of these lies anywhere.
+ */
+static void fetch(const struct hd_gc *gc, const uint32_t *members, uint32_t count)
+{
+    const struct hd_table *table = gc->table;
+    struct hd_span spans[FETCH_MEMBERS];
+    for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch(&table->location[members[i]]);
+        __builtin_prefetch(&table->meta[members[i]], 1);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(hd_table_payload(table, members[i]));
+    for (uint32_t i = 0; i < count; i++) {
+        struct hd_refs refs;
+        references(gc, members[i], &refs);
+        spans[i] = refs.span_count ? refs.spans[0] : (struct hd_span){0};
+        __builtin_prefetch(spans[i].words);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t word = 0; word < spans[i].count && word < FETCH_REFERENCES; word++)
+            if (hd_value_is_inner_ref(spans[i].words[word]))
+                __builtin_prefetch(&table->state[hd_value_index(spans[i].words[word])]);
+}
+
+/*
  * What a large container refers to, and what comes when so many references were counted, is not subtracted. So all
  * that it refers to lives, and it lives itself: it is no candidate any more, and its own references are not restored.
  */
@@ -99,7 +130,9 @@ static void subtract(struct hd_gc *gc, struct young_set *set, unsigned oldest)
     uint32_t kept = 0;
     size_t sum = 0;
     for (uint32_t i = 0; i < set->count; i++) {
-        uint32_t index = set->members[i];
+        uint32_t index = set->members[i], left = set->count - i;
+        if (set->count >= FETCH_MIN_MEMBERS && i % FETCH_MEMBERS == 0)
+            fetch(gc, &set->members[i], left < FETCH_MEMBERS ? left : FETCH_MEMBERS);
         struct hd_refs refs;
         references(gc, index, &refs);
         size_t count = reference_count(&refs);
