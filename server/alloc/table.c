@@ -93,6 +93,21 @@ static uint32_t lowest_vacant(const struct hd_table *table)
 }
 
 /* Commits to one more chunk, whose entries are the next fresh ones: charged now, touched as they are used. */
+/*
+ * The bitmaps' pages are written here for the first time. Marking and freeing come to entries in any order, and would
+ * fault on the page of each chunk within one slice: a microsecond or several for each 65,536 objects.
+ */
+static void touch_bitmaps(struct hd_table *table, uint32_t number)
+{
+    struct column all[HD_TABLE_COLUMNS];
+    columns(table, all);
+    for (int i = 0; i < HD_TABLE_COLUMNS; i++) {
+        size_t bytes = (size_t)HD_TABLE_CHUNK / 8;
+        if (all[i].bits == 1)
+            memset((uint8_t *)*all[i].array + number * bytes, 0, bytes);
+    }
+}
+
 static int commit(struct hd_table *table)
 {
     uint32_t number = lowest_vacant(table);
@@ -105,6 +120,7 @@ static int commit(struct hd_table *table)
         hd_budget_uncharge(table->budget, bytes_of(HD_TABLE_CHUNK));
         return error;
     }
+    touch_bitmaps(table, number);
     struct hd_table_chunk *chunk = &table->chunks[number];
     chunk->committed = true;
     chunk->first_generation = chunk->next_generation;
