@@ -349,7 +349,8 @@ static bool take_descriptors(struct heapd_connection *connection, struct hd_requ
 
 static void take_frame(struct heapd_connection *connection, const struct hd_frame *frame, const uint8_t *body)
 {
-    if (frame->flags & HD_FRAME_EVENT) {
+    /* An event with an error is no change that was told: it says why the connection ends. */
+    if (frame->flags & HD_FRAME_EVENT && !(frame->flags & HD_FRAME_ERROR)) {
         hd_watch_take(connection, frame, body);
         return;
     }

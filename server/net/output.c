@@ -11,6 +11,8 @@
 /* How many pieces of output may leave in one turn. */
 #define PIECES_PER_TURN 4
 #define REFUSAL_BYTES 512
+/* What one who is refused may have sent already is read and thrown away, up to so many times. */
+#define DRAIN_READS 8
 
 /* --- refusals --- */
 
@@ -38,6 +40,10 @@ void hd_connection_refuse(int fd, int error, const char *message)
     struct hd_frame frame = {.flags = HD_FRAME_EVENT | HD_FRAME_ERROR};
     size_t count = pack_error(bytes, frame, error, message);
     (void)!send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    /* Closed with a Hello unread, the socket would tell its peer of a reset, and not what was sent. */
+    (void)shutdown(fd, SHUT_WR);
+    for (int i = 0; i < DRAIN_READS && recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0; i++)
+        ;
     close(fd);
 }
 
