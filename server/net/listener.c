@@ -15,21 +15,24 @@ static void pause_listener(struct hd_listener *listener);
 
 /*
  * Descriptors have run out. Without the reserve the client would hang in the
- * queue, and its being there would wake us again and again.
+ * queue, and its being there would wake us again and again. The lack is told when
+ * nobody is in the queue, too. 1: one was refused; 0: nobody is there; -1: it could
+ * not be done.
  */
-static bool refuse_with_reserve(struct hd_listener *listener)
+static int refuse_with_reserve(struct hd_listener *listener)
 {
     struct hd_net *net = listener->net;
     if (net->reserve_fd < 0)
-        return false;
+        return -1;
     close(net->reserve_fd);
     int fd = accept4(listener->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    bool is_nobody = fd < 0 && errno == EAGAIN;
     if (fd >= 0) {
         net->stats.refused_descriptors_count++;
         hd_connection_refuse(fd, HD_ELIMIT, NO_DESCRIPTORS);
     }
     net->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return fd >= 0;
+    return fd >= 0 ? 1 : is_nobody ? 0 : -1;
 }
 
 /* False: no more for now. */
@@ -45,10 +48,12 @@ static bool accept_one(struct hd_listener *listener)
     case EAGAIN:
         return false;
     case EMFILE:
-    case ENFILE:
-        if (refuse_with_reserve(listener))
-            return true;
+    case ENFILE: {
+        int refused = refuse_with_reserve(listener);
+        if (refused >= 0)
+            return refused == 1;
         break;
+    }
     case ENOBUFS:
     case ENOMEM:
         break;
