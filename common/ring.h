@@ -178,7 +178,7 @@ static inline uint32_t hd_ring_pace_limit_ns(const struct hd_ring_pace *pace)
  * aside sleeps instead, for a time that doubles as long as it happens again soon after.
  */
 #define HD_RING_ROBBED_NS 300000u
-#define HD_RING_SLEEP_LEAST_NS 4000000u
+#define HD_RING_SLEEP_LEAST_NS 16000000u
 #define HD_RING_SLEEP_MOST_NS 512000000u
 
 struct hd_ring_thrift {

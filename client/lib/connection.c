@@ -73,18 +73,13 @@ int hd_check_alive(const struct heapd_connection *connection, struct heapd_error
     return connection->broken;
 }
 
-/*
- * What a program leaves open, its user may decide; else the socket it is. On a machine whose processors have other
- * work, two ends that look for each other wait longer than two that sleep.
- */
+/* What a program leaves open, its user may decide. */
 static enum heapd_ring ring_of(enum heapd_ring given)
 {
     const char *wanted = given == HEAPD_RING_AUTO ? getenv("HEAPD_RING") : NULL;
     if (!wanted)
-        return given == HEAPD_RING_AUTO ? HEAPD_RING_NEVER : given;
-    return strcmp(wanted, "always") == 0 ? HEAPD_RING_ALWAYS
-           : strcmp(wanted, "auto") == 0 ? HEAPD_RING_AUTO
-                                         : HEAPD_RING_NEVER;
+        return given;
+    return strcmp(wanted, "always") == 0 ? HEAPD_RING_ALWAYS : strcmp(wanted, "never") == 0 ? HEAPD_RING_NEVER : given;
 }
 
 /* Shared memory can be handed out only here. */

@@ -159,8 +159,8 @@ struct heapd_connection;
  */
 enum heapd_ring {
     /*
-     * As $HEAPD_RING says: "always", "never", or "auto" (once the connection has waited for 128 replies in a row, each within
-     * 100 us). Without it the socket: rings are for processors that have little else to do.
+     * As $HEAPD_RING says, "always" or "never"; without it, once the connection has waited for 128 replies in a row, each
+     * within 100 us. Never with never_wait.
      */
     HEAPD_RING_AUTO = 0,
     HEAPD_RING_NEVER = 1,  /* the socket */
