@@ -206,8 +206,31 @@ def hot_seeds():
     yield "varint-ten", bytes([4]) + b"\x08" + b"\xff" * 9 + b"\x01"
 
 
+def ring_seeds():
+    def read(count, shift=0):
+        return bytes([0, count, shift, 0])
+
+    def write(count, shift, byte):
+        return bytes([1, count, shift, 0, byte])
+
+    def put(line, value, shift=0, minus=0, added=1):
+        return bytes([2, line, value, shift, minus, added])
+
+    want, hear, bell = bytes([3, 0, 1]), bytes([3, 1]), bytes([3, 2])
+    daemon, client_large = b"\1", b"\2"
+    yield "honest-reads", daemon + put(0, 100) + read(64) * 2 + put(0, 200, 3) + read(255, 5) * 2
+    yield "runs-backwards", daemon + put(0, 100) + read(100) + put(0, 1, minus=1) + read(64)
+    yield "promises-too-much", daemon + put(0, 1, 12) + read(255, 5) + put(0, 1) + read(1) + read(255, 5)
+    yield "reader-lies", (daemon + write(255, 4, 7) * 2 + put(3, 1, minus=1, added=0) + write(255, 4, 9) +
+                          put(3, 1, 63, added=0) + write(255, 4, 9))
+    yield "bells", (b"\0" + want + bell + put(4, 3, added=0) + bell + put(4, 1, 63, added=0) + bell + hear +
+                    put(5, 255, 8, added=0) + hear)
+    yield "client-large", client_large + put(2, 255, 4) + read(255, 4) + write(255, 5, 1) + put(1, 255, 5) + write(255, 5, 1)
+
+
 def main():
-    for target, seeds in (("hot", hot_seeds), ("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds)):
+    for target, seeds in (("hot", hot_seeds), ("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds),
+                          ("ring", ring_seeds)):
         for old in (HERE / "corpus" / target).glob("seed-*"):
             old.unlink()
         for name, data in seeds():

@@ -132,6 +132,15 @@ class Bench:
             results.append((float(total[2]), float(total[3]), float(total[4]), min(each) / max(each)))
         return [statistics.median(column) for column in zip(*results)]
 
+    def large_values(self, heapd, redis, count):
+        """Medians in us, by what buffer_bench calls them."""
+        command = [os.path.join(self.bin, "buffer_bench"), "-a", heapd.path, "-n", str(count),
+                   "-i", str(self.rounds * (2 if count > 1 << 20 else 40))]
+        if redis:
+            command += ["-r", redis.path.removeprefix("unix:")]
+        text = subprocess.run(pinned(CLIENT_CORE, command), check=True, capture_output=True, text=True).stdout
+        return {name.strip(): float(us) for name, us in re.findall(r"^(.*?) +best .* median +([\d.]+) us", text, re.M)}
+
     # ---- rows
 
     def row(self, case, ours, unit, peer="-", theirs=None, better="less", at_most=None, at_least=None, of_ratio=None):
@@ -278,6 +287,19 @@ class Bench:
         dropper.wait()
         self.stop(heapd)
 
+    def buffers(self):
+        heapd, redis = self.heapd(), self.redis()
+        for name, count in (("64 MiB", 64 << 20), ("1 MiB", 1 << 20)):
+            times = self.large_values(heapd, redis, count)
+            whole = count == 64 << 20
+            self.row(f"{name} buffer: get and read", times["heapd get and read"], "us", "redis",
+                     times.get("redis GET and read"), of_ratio=5 if whole else 1)
+            self.row(f"{name} buffer: put", times["heapd put"], "us", "redis", times.get("redis SET"),
+                     of_ratio=1 if whole else None)
+            self.row(f"{name} buffer: write in place", times["heapd write in place"], "us", "redis", times.get("redis SET"))
+            self.row(f"{name} buffer: second get", times["heapd get again"], "us", at_most=100)
+        self.stop(heapd, redis)
+
     def stop(self, *servers):
         for server in servers:
             if server:
@@ -285,7 +307,7 @@ class Bench:
 
     def cases(self):
         return {"pipelined": self.pipelined, "single": self.single, "four": self.four, "idle": self.idle,
-                "disturbed": self.disturbed}
+                "disturbed": self.disturbed, "buffers": self.buffers}
 
 
 def connections(pid):
@@ -297,7 +319,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="smaller, in about a minute")
     parser.add_argument("--json", metavar="FILE", help="write the rows to FILE as well")
     parser.add_argument("--runs", type=int, metavar="N", help="rounds of each measurement (5; quick: 3)")
-    parser.add_argument("--only", metavar="CASES", help="pipelined, single, four, idle, disturbed")
+    parser.add_argument("--only", metavar="CASES", help="pipelined, single, four, idle, disturbed, buffers")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     start, stolen = time.monotonic(), table.steal_seconds()
