@@ -149,6 +149,21 @@ static void write_line(FILE *file, char direction, const uint8_t *bytes, size_t 
     (void)fprintf(file, "\n");
 }
 
+/* Writes down what the daemon has answered. */
+static void take_answers(struct recorder *recorder)
+{
+    struct rpc_client *client = &recorder->client;
+    size_t count;
+    const uint8_t *bytes = hd_rpc_output(client->connection, &count);
+    for (size_t at = 0; at < count;) {
+        struct hd_frame frame;
+        assert_int_equal(hd_frame_read(bytes + at, count - at, HD_FRAME_MAX_BODY_BYTES, &frame), 0);
+        write_line(recorder->file, '<', bytes + at, HD_FRAME_HEADER_BYTES + frame.body_bytes);
+        at += HD_FRAME_HEADER_BYTES + frame.body_bytes;
+    }
+    hd_rpc_sent(client->connection, count);
+}
+
 /* Sends what `send` put into the client's input while it was held back, and writes both sides down. */
 static void exchange(struct recorder *recorder, const char *comment)
 {
@@ -160,15 +175,7 @@ static void exchange(struct recorder *recorder, const char *comment)
     assert_int_equal(taken, hd_buffer_readable(input));
     hd_buffer_consume(input, taken);
     rpc_world_run(&recorder->world);
-    size_t count;
-    const uint8_t *bytes = hd_rpc_output(client->connection, &count);
-    for (size_t at = 0; at < count;) {
-        struct hd_frame frame;
-        assert_int_equal(hd_frame_read(bytes + at, count - at, HD_FRAME_MAX_BODY_BYTES, &frame), 0);
-        write_line(recorder->file, '<', bytes + at, HD_FRAME_HEADER_BYTES + frame.body_bytes);
-        at += HD_FRAME_HEADER_BYTES + frame.body_bytes;
-    }
-    hd_rpc_sent(client->connection, count);
+    take_answers(recorder);
 }
 
 /* Puts one request's frame into the input, without giving it to the server. */
@@ -434,6 +441,36 @@ static void record(const char *path)
     rpc_world_fini(&recorder.world);
 }
 
+/* As record, of a client that says what a file has: its comments and its lines with '>'. */
+static void record_said(const char *said, const char *path)
+{
+    static char text[1 << 18];
+    struct recorder recorder = {.file = fopen(path, "wx")};
+    FILE *file = fopen(said, "r");
+    if (!recorder.file || !file)
+        fail_msg("cannot make %s, which must not be there yet, or read %s", path, said);
+    rpc_world_init(&recorder.world);
+    rpc_world_start(&recorder.world);
+    rpc_client_connect(&recorder.client, &recorder.world, true);
+    while (fgets(text, sizeof text, file)) {
+        (void)fputs(text, recorder.file);
+        if (text[0] != '>')
+            continue;
+        static uint8_t bytes[sizeof text / 2];
+        size_t count = 0;
+        for (const char *at = text + 2; digit(at[0]) >= 0; at += 2)
+            bytes[count++] = (uint8_t)(digit(at[0]) << 4 | digit(at[1]));
+        size_t taken = hd_rpc_receive(recorder.client.connection, bytes, count);
+        assert_int_equal(taken, count);
+        rpc_world_run(&recorder.world);
+        take_answers(&recorder);
+    }
+    (void)fclose(file);
+    (void)fclose(recorder.file);
+    rpc_client_close(&recorder.client);
+    rpc_world_fini(&recorder.world);
+}
+
 /* What the present test would say, it can replay. */
 static void a_recording_can_be_replayed(void **state)
 {
@@ -451,8 +488,12 @@ static void a_recording_can_be_replayed(void **state)
 int main(void)
 {
     const char *path = getenv("HEAPD_GOLDEN_RECORD");
+    const char *said = getenv("HEAPD_GOLDEN_SAY");
     if (path) {
-        record(path);
+        if (said)
+            record_said(said, path);
+        else
+            record(path);
         return 0;
     }
     const struct CMUnitTest tests[] = {
