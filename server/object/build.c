@@ -38,6 +38,12 @@ static void release_key(struct hd_builder *builder, struct frame *frame)
     frame->has_key = false;
 }
 
+/* Is what extends a list read into a list aside? */
+static bool joins_list(const struct hd_builder *builder)
+{
+    return builder->aside != HD_ABSENT && hd_is_type(builder->objects, builder->aside, HD_TYPE_LIST);
+}
+
 void hd_builder_fini(struct hd_builder *builder)
 {
     struct hd_gc *gc = builder->objects->gc;
@@ -53,7 +59,7 @@ void hd_builder_fini(struct hd_builder *builder)
     for (size_t i = 0; i < builder->handle_count; i++)
         hd_gc_release(gc, builder->handles[i]);
     if (builder->joining)
-        hd_work_fini(&builder->join.work);
+        hd_work_fini(joins_list(builder) ? &builder->append.work : &builder->join.work);
     hd_gc_release(gc, builder->aside);
     hd_gc_release(gc, builder->pending);
     for (size_t i = 0; i < builder->class_count; i++) {
@@ -160,11 +166,17 @@ static int put(struct hd_builder *builder, struct frame *frame, hd_value value)
     }
 }
 
-/* A top-level value (steal, only on success) of what extends a dict or set. */
+/* A top-level value (steal, only on success) of what extends a container that has something aside. */
 static int put_aside(struct hd_builder *builder, hd_value value)
 {
     struct hd_objects *objects = builder->objects;
     hd_value key_value = builder->keys_in_done ? builder->pending : value;
+    if (joins_list(builder)) {
+        int error = hd_list_append(objects, builder->aside, value);
+        if (!error)
+            hd_gc_shade(objects->gc, value);
+        return error;
+    }
     struct hd_key key = hd_key_of(key_value);
     hd_gc_shade(objects->gc, value);
     if (key_value == HD_ABSENT) {
@@ -409,8 +421,32 @@ void hd_builder_begin(struct hd_builder *builder, struct hd_objects *objects, co
     hd_literal_reader_init(&builder->reader, build->columns);
 }
 
+#define JOIN_ATTEMPTS_MAX 3
+
+/* As join, of a list. When it is changed meanwhile, once more at its new end; at last in one go. */
+static int join_list(struct hd_builder *builder, uint64_t units)
+{
+    for (;;) {
+        if (!builder->joining) {
+            int error = hd_extend_begin(builder->objects, builder->into, builder->aside, &builder->append);
+            if (error)
+                return error;
+            builder->joining = true;
+            hd_work_keep(&builder->append.work);
+        }
+        int result = hd_work_step(&builder->append.work, builder->attempts < JOIN_ATTEMPTS_MAX ? units : UINT64_MAX);
+        if (result != HD_ECHANGED)
+            return result;
+        hd_work_fini(&builder->append.work);
+        builder->joining = false;
+        builder->attempts++;
+    }
+}
+
 static int join(struct hd_builder *builder, uint64_t units)
 {
+    if (joins_list(builder))
+        return join_list(builder, units);
     if (!builder->joining) {
         hd_value others;
         if (builder->pending != HD_ABSENT)
@@ -432,12 +468,14 @@ static int join(struct hd_builder *builder, uint64_t units)
     return hd_work_step(&builder->join.work, units);
 }
 
-/* The table that a dict or set is to be extended by. */
+/* The table, or the list, that a container is to be extended by. */
 static int make_aside(struct hd_builder *builder)
 {
     enum hd_kind_of_value kind = hd_kind_of(builder->objects, builder->into);
-    if (builder->aside != HD_ABSENT || (kind != HD_IS_DICT && kind != HD_IS_SET))
+    if (builder->aside != HD_ABSENT || (kind == HD_IS_LIST && !builder->in_slices))
         return 0;
+    if (kind == HD_IS_LIST)
+        return hd_list_new(builder->objects, 0, &builder->aside);
     return kind == HD_IS_DICT ? hd_dict_new(builder->objects, 0, &builder->aside)
                               : hd_set_new(builder->objects, 0, &builder->aside);
 }

@@ -4,6 +4,7 @@
 
 #include "object/combine.h"
 #include "object/object.h"
+#include "object/sequence.h"
 
 /* A container that is open. */
 struct frame {
@@ -36,13 +37,16 @@ struct hd_builder {
     size_t done_capacity;
     /*
      * What extends a dict or set is read into a table of its own, which then joins the
-     * container as one change (combine.h).
+     * container as one change (combine.h); and what extends a list in slices into a list
+     * (sequence.h).
      */
     hd_value aside;   /* own, or HD_ABSENT */
     hd_value pending; /* own: a top-level key that waits for its value, or HD_ABSENT */
     bool in_slices;
     bool joining;
     struct hd_combine join;
+    struct hd_splice append;
+    unsigned attempts; /* at joining a list that changed meanwhile */
     hd_value *classes; /* own: whose instances it makes, each once */
     size_t class_count;
     size_t class_capacity;

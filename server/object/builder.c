@@ -43,7 +43,7 @@ int hd_builder_finish(struct hd_builder *builder, hd_value *out)
     hd_value value = HD_ABSENT;
     if (builder->into == HD_ABSENT)
         error = finish_value(builder, &value);
-    else if (hd_kind_of(builder->objects, builder->into) == HD_IS_LIST)
+    else if (builder->aside == HD_ABSENT)
         error = extend_list(builder, builder->into);
     else
         error = 0; /* the last step has made what was read a part of it */

@@ -99,7 +99,10 @@ static uint64_t index_room(const struct hd_hash_table *table)
     return used < limit ? limit - used : 0;
 }
 
-/* Goes on with what is under way. */
+/* Slots that are moved for a unit: each into a place of its own of the new index, which may be a fresh page. */
+#define SLOTS_PER_UNIT 4
+
+/* Goes on with what is under way; what that costs counts, so that whoever adds many does fewer in a slice. */
 static void work(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride)
 {
     if (hd_closing_moves(table)) {
@@ -107,8 +110,9 @@ static void work(struct hd_objects *objects, struct hd_hash_table *table, unsign
         uint64_t room = index_room(table), numbers = table->closing->length - table->end;
         hd_closing_step(objects, table, stride, pace(table, left, room < numbers ? room : numbers));
     } else if (table->old_slots) {
-        uint64_t left = hd_slot_count(table->old_slot_bits) - table->migrated;
+        uint64_t left = hd_slot_count(table->old_slot_bits) - table->migrated, waiting = table->waiting;
         hd_slots_migrate(objects, table, pace(table, left, index_room(table)));
+        objects->work_units += (waiting - table->waiting) / SLOTS_PER_UNIT;
     }
 }
 
