@@ -88,6 +88,59 @@ static void a_list_is_extended_in_one_step(void **state)
     builder_fini(&builder);
 }
 
+static int64_t item_of(struct rpc_client *client, hd_handle list, int64_t index)
+{
+    Heapd__V1__GetItemRequest get = HEAPD__V1__GET_ITEM_REQUEST__INIT;
+    Heapd__V1__Value key = rpc_int(index);
+    get.object = list;
+    get.key = &key;
+    Heapd__V1__Value *value =
+        expect_message(client, rpc_send(client, METHOD(GET_ITEM), &get), &heapd__v1__value__descriptor);
+    int64_t item = value->integer;
+    free_message(value);
+    return item;
+}
+
+/* Somebody else appends again and again: what comes is put behind all of that at last, in one piece. */
+static void a_list_that_changes_meanwhile_is_extended_all_the_same(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    struct builder builder;
+    Heapd__V1__ExtendRequest request = HEAPD__V1__EXTEND_REQUEST__INIT;
+    builder_init(&builder);
+    for (int i = 0; i < LISTS; i++)
+        add_node(&builder, HD_KIND_INT, 7);
+    Heapd__V1__Literal literal = built(&builder);
+    expect_object(a, send_new(a, HEAPD__V1__KIND__KIND_LIST, HANDLE(1, 1)), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
+    expect_empty(a, send_bind(a, 0, "list", rpc_handle(HANDLE(1, 1))));
+    expect_object(b, send_lookup(b, 0, "list", HANDLE(1, 1), false, 0), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_LIST);
+    request.object = HANDLE(1, 1);
+    request.literal = &literal;
+    uint64_t extend = rpc_send(a, METHOD(EXTEND), &request);
+    int64_t appended = 0;
+    bool more = true;
+    for (; more; appended++) {
+        expect_empty(b, send_append(b, HANDLE(1, 1), rpc_int(-1 - appended)));
+        more = hd_rpc_run(fixture->world.server, 200);
+        rpc_world_check(&fixture->world);
+        assert_true(appended < LISTS);
+    }
+    expect_empty(a, extend);
+    expect_int(b, send_length(b, HANDLE(1, 1)), LISTS + appended);
+    /* In one piece, whatever was appended before it and behind. */
+    int64_t before = 0;
+    while (before < appended && item_of(b, HANDLE(1, 1), before) == -1 - before)
+        before++;
+    assert_true(before > 0);
+    for (int64_t i = 0; i < LISTS; i += 100)
+        assert_int_equal(item_of(b, HANDLE(1, 1), before + i), 7);
+    assert_int_equal(item_of(b, HANDLE(1, 1), before + LISTS - 1), 7);
+    for (int64_t i = before; i < appended; i++)
+        assert_int_equal(item_of(b, HANDLE(1, 1), i + LISTS), -1 - i);
+    builder_fini(&builder);
+}
+
 static void a_session_that_ends_takes_it_along(void **state)
 {
     struct fixture *fixture = *state;
@@ -131,6 +184,7 @@ int main(void)
         TEST(others_go_on_and_the_session_waits),
         TEST(a_failure_at_the_end_leaves_nothing),
         TEST(a_list_is_extended_in_one_step),
+        TEST(a_list_that_changes_meanwhile_is_extended_all_the_same),
         TEST(a_session_that_ends_takes_it_along),
         TEST(collections_meanwhile_keep_what_is_being_built),
     };
