@@ -268,7 +268,7 @@ static int begin_run(struct hd_bench_load *load, const struct hd_bench_workload 
         load->weight_sum += workload->weights[i];
     load->measuring = load->stopping = false;
     load->active = load->client_count;
-    load->interval_ns = load->options->rate ? ns_of((double)load->client_count / load->options->rate) : 0;
+    load->interval_ns = load->options->rate > 0 ? ns_of((double)load->client_count / load->options->rate) : 0;
     uint64_t now = now_ns();
     for (unsigned i = 0; i < load->client_count; i++) {
         /* Not all at the same moment. */

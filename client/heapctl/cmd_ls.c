@@ -130,7 +130,7 @@ static int list_names(struct hd_ctl *ctl, struct listing *listing)
             struct heapd_value key = heapd_str_of(name->name.data, name->name.size);
             struct entry entry = {
                 .key = &key,
-                .type = heapd_type_name((int)name->type),
+                .type = heapd_type_name(name->type),
                 .has_length = has_length(name->type),
                 .length = name->length,
                 .has_identity = true,
@@ -154,13 +154,13 @@ static int add_child(struct listing *listing, const struct heapd_description *wh
     char text[48];
     struct heapd_value shown = *key;
     if (key->kind == HEAPD_VALUE_NONE && what->key_type != HEAPD_TYPE_NONE) {
-        (void)snprintf(text, sizeof text, "(%s)", heapd_type_name((int)what->key_type));
+        (void)snprintf(text, sizeof text, "(%s)", heapd_type_name(what->key_type));
         shown = heapd_str(text);
     }
     struct entry entry = {
         .key = what->key_type == HEAPD_TYPE_UNKNOWN ? NULL : &shown,
         .position = position,
-        .type = heapd_type_name((int)what->type),
+        .type = heapd_type_name(what->type),
         .has_length = has_length(what->type),
         .length = what->length,
     };
@@ -214,7 +214,7 @@ static int list_children(struct hd_ctl *ctl, struct listing *listing, const stru
         failed = list_children_of(ctl, listing, object.as.ref);
     else
         failed = hd_problem_set(&ctl->problem, HD_ETYPE, "%s: there is nothing in a value of type %s", ctl->operands[0],
-                                heapd_type_name((int)object.type));
+                                heapd_type_name(object.type));
     heapd_release(ctl->connection, object.as.ref);
     return failed;
 }

@@ -160,7 +160,7 @@ static int print_info_as_json(struct hd_ctl *ctl, const struct heapd_object_info
     if (error)
         return error;
     hd_ctl_json_string(&json, "path", ctl->operands[0]);
-    hd_ctl_json_string(&json, "type", heapd_type_name((int)info->type));
+    hd_ctl_json_string(&json, "type", heapd_type_name(info->type));
     if (info->type == HEAPD_TYPE_INSTANCE || info->type == HEAPD_TYPE_CLASS)
         hd_ctl_json_text(&json, "class", info->class_name);
     hd_ctl_json_bool(&json, "inline", !info->identity);
@@ -181,7 +181,7 @@ static int print_info_as_json(struct hd_ctl *ctl, const struct heapd_object_info
 
 static void print_info(const struct heapd_object_info *info)
 {
-    printf("type           %s", heapd_type_name((int)info->type));
+    printf("type           %s", heapd_type_name(info->type));
     if (info->type == HEAPD_TYPE_INSTANCE || info->type == HEAPD_TYPE_CLASS) {
         putchar(' ');
         hd_ctl_print_name(info->class_name);

@@ -9,12 +9,12 @@ static void print_plain(const struct heapd_sync_list *list)
     for (size_t i = 0; i < list->hold_count; i++) {
         const struct heapd_hold *hold = &list->holds[i];
         printf("%s %" PRIu64 " held by session %" PRIu64 " thread %" PRIu64 " (%" PRIu64 ")\n",
-               heapd_type_name((int)hold->type), hold->object, hold->session, hold->thread, hold->count);
+               heapd_type_name(hold->type), hold->object, hold->session, hold->thread, hold->count);
     }
     for (size_t i = 0; i < list->wait_count; i++) {
         const struct heapd_wait_info *wait = &list->waits[i];
         printf("%s %" PRIu64 " waited for by session %" PRIu64 " thread %" PRIu64 ": %s%s%s\n",
-               heapd_type_name((int)wait->type), wait->object, wait->session, wait->thread, wait->act,
+               heapd_type_name(wait->type), wait->object, wait->session, wait->thread, wait->act,
                wait->relocking ? ", for its lock again" : "", wait->given ? ", served and not told yet" : "");
     }
     if (list->more)
@@ -34,7 +34,7 @@ static int print_json(struct hd_ctl *ctl, const struct heapd_sync_list *list)
             break;
         }
         hd_ctl_json_string(&json, "what", is_hold ? "holds" : wait->act);
-        hd_ctl_json_string(&json, "type", heapd_type_name((int)(is_hold ? hold->type : wait->type)));
+        hd_ctl_json_string(&json, "type", heapd_type_name(is_hold ? hold->type : wait->type));
         hd_ctl_json_uint(&json, "object", is_hold ? hold->object : wait->object);
         hd_ctl_json_uint(&json, "session", is_hold ? hold->session : wait->session);
         hd_ctl_json_uint(&json, "thread", is_hold ? hold->thread : wait->thread);

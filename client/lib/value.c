@@ -15,7 +15,7 @@ _Static_assert((int)HEAPD_VALUE_LITERAL == (int)HEAPD__V1__VALUE__KIND_LITERAL, 
 _Static_assert((int)HEAPD_TYPE_NONE == (int)HEAPD__V1__TYPE__TYPE_NONE, "");
 _Static_assert((int)HEAPD_TYPE_SCOPE == (int)HEAPD__V1__TYPE__TYPE_SCOPE, "");
 
-const char *heapd_type_name(int type)
+const char *heapd_type_name(enum heapd_type type)
 {
     static const char *const names[] = {
         [HEAPD_TYPE_NONE] = "none",

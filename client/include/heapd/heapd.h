@@ -280,7 +280,7 @@ enum heapd_type {
 };
 
 /* "list" and so on; "?" for a number that is none. */
-HEAPD_API const char *heapd_type_name(int type);
+HEAPD_API const char *heapd_type_name(enum heapd_type type);
 
 enum heapd_value_kind {
     HEAPD_VALUE_ABSENT = 0, /* no value at all: the reply of a method that answers none */

@@ -55,7 +55,7 @@ static PyObject *path_tuple(const struct heapd_why_path *path)
     for (size_t i = 0; steps && i < path->step_count; i++) {
         const struct heapd_why_step *step = &path->steps[i];
         PyObject *one = Py_BuildValue(
-            "KssKs#s#KO", (unsigned long long)step->identity, heapd_type_name((int)step->type),
+            "KssKs#s#KO", (unsigned long long)step->identity, heapd_type_name(step->type),
             name_in(edge_names, sizeof edge_names / sizeof *edge_names, step->edge), (unsigned long long)step->number,
             step->text.data ? step->text.data : "", (Py_ssize_t)step->text.size,
             step->class_name.data ? step->class_name.data : "", (Py_ssize_t)step->class_name.size,
@@ -94,7 +94,7 @@ PyObject *hp_inspect_why(PyObject *self, PyObject *arguments)
         if (append(paths, path_tuple(&why->paths[i])))
             Py_CLEAR(paths);
     PyObject *out =
-        paths ? Py_BuildValue("KsKKN", (unsigned long long)why->identity, heapd_type_name((int)why->type),
+        paths ? Py_BuildValue("KsKKN", (unsigned long long)why->identity, heapd_type_name(why->type),
                               (unsigned long long)why->reference_count, (unsigned long long)why->holders, paths)
               : NULL;
     heapd_report_clear(&report);
@@ -106,7 +106,7 @@ static PyObject *keeper_tuple(const struct heapd_keeper *keeper)
 {
     PyObject *root = keeper->is_root ? root_tuple(&keeper->root) : Py_NewRef(Py_None);
     return root ? Py_BuildValue("NKss#KKK", root, (unsigned long long)keeper->identity,
-                                keeper->is_root ? "root" : heapd_type_name((int)keeper->type),
+                                keeper->is_root ? "root" : heapd_type_name(keeper->type),
                                 keeper->class_name.data ? keeper->class_name.data : "",
                                 (Py_ssize_t)keeper->class_name.size, (unsigned long long)keeper->shallow_bytes,
                                 (unsigned long long)keeper->retained_bytes, (unsigned long long)keeper->retained_count)

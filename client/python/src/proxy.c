@@ -64,7 +64,7 @@ static PyObject *index_for(PyObject *self, PyObject *key)
     PyObject *name = PyType_GetName(Py_TYPE(key));
     if (name)
         PyErr_Format(PyExc_TypeError, "%s indices must be integers or slices, not %U",
-                     heapd_type_name(PROXY(self)->type), name);
+                     heapd_type_name((enum heapd_type)PROXY(self)->type), name);
     Py_XDECREF(name);
     return NULL;
 }
@@ -485,7 +485,7 @@ static PyObject *proxy_inspect(PyObject *self, PyObject *unused)
         return NULL;
     const struct heapd_object_info *info = &result.as.info;
     PyObject *out =
-        Py_BuildValue("{s:s,s:s#,s:K,s:K,s:K,s:K,s:O,s:I,s:O}", "type", heapd_type_name((int)info->type), "class_name",
+        Py_BuildValue("{s:s,s:s#,s:K,s:K,s:K,s:K,s:O,s:I,s:O}", "type", heapd_type_name(info->type), "class_name",
                       info->class_name.data ? info->class_name.data : "", (Py_ssize_t)info->class_name.size, "identity",
                       (unsigned long long)info->identity, "reference_count", (unsigned long long)info->reference_count,
                       "shallow_bytes", (unsigned long long)info->shallow_bytes, "length",
