@@ -532,6 +532,9 @@ void hd_gc_poll(struct hd_gc *gc)
     unsigned oldest = 0;
     for (unsigned i = 1; i < HD_GENERATIONS && gc->thresholds[i] && gc->counts[i] > gc->thresholds[i]; i++)
         oldest = i;
+    /* With the next newborns these would be more than a pause should have. */
+    if (oldest == 0 && gc->thresholds[1] && gc->young[1].length > HD_MIDDLE_MAX)
+        oldest = 1;
     /* Old objects are many and mostly stay: look at them again when a quarter has been added. */
     if (oldest == 2 && (gc->phase != HD_PHASE_IDLE || gc->long_lived_pending < gc->long_lived_total / 4))
         oldest = 1;

@@ -195,6 +195,8 @@ struct hd_young_list {
  * when there are more (collections are off, say) is old at once.
  */
 #define HD_YOUNG_MAX 8192u
+/* When more have survived one collection than this, the next takes them along, before their threshold says so. */
+#define HD_MIDDLE_MAX 3072u
 
 /* A place within an object's references, kept between slices. */
 struct hd_gc_cursor {

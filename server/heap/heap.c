@@ -73,6 +73,9 @@ static int init_engine(struct hd_heap *heap, const struct hd_os *os, const struc
 
 int hd_heap_new(const struct hd_os *os, const struct hd_heap_config *config, struct hd_heap **out)
 {
+    /* With no work between requests, nothing that is long would ever end. */
+    if (config->settle_units == 0)
+        return HD_EINVALID;
     /* The heap's own struct is charged too, so it is made by hand before its account exists. */
     struct hd_budget budget;
     struct hd_account account;

@@ -73,7 +73,7 @@ struct hd_heap {
     void *evict_context;
 };
 
-/* os is borrowed until free. HD_ENOMEM, HD_EINVALID. */
+/* os is borrowed until free. HD_ENOMEM; HD_EINVALID: settle_units is 0. */
 int hd_heap_new(const struct hd_os *os, const struct hd_heap_config *config, struct hd_heap **out) HD_MUST_USE;
 /* Frees everything at once, whatever still refers to it. Takes NULL. */
 void hd_heap_free(struct hd_heap *heap);

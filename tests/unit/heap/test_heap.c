@@ -136,6 +136,36 @@ static void settling_keeps_up(void **state)
     end(&f);
 }
 
+/* However high generation 1's threshold is, and whatever survives: a pause has its bounds. */
+static void young_collections_stay_short(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    f.gc->thresholds[0] = 700;
+    f.gc->thresholds[1] = 1000;
+    hd_value kept = keep(&f, list(&f));
+    for (int i = 0; i < 20000; i++) {
+        append(&f, kept, list(&f));
+        hd_heap_settle(f.heap);
+        assert_true(f.gc->young[0].length + f.gc->young[1].length <= HD_MIDDLE_MAX + 2 * 701);
+    }
+    assert_true(f.gc->stats[1].collection_count >= 4);
+    check(&f);
+    end(&f);
+}
+
+static void work_needs_a_slice(void **state)
+{
+    (void)state;
+    struct hd_heap_config config;
+    struct hd_heap *heap = NULL;
+    hd_heap_config_default(&config);
+    config.settle_units = 0;
+    assert_int_equal(hd_heap_new(hd_os_linux(), &config, &heap), HD_EINVALID);
+    assert_null(heap);
+}
+
 static void slices_of_any_size_end(void **state)
 {
     (void)state;
@@ -274,6 +304,8 @@ int main(void)
         cmocka_unit_test(a_dry_run_only_counts),
         cmocka_unit_test(the_frozen_are_left_alone),
         cmocka_unit_test(settling_keeps_up),
+        cmocka_unit_test(young_collections_stay_short),
+        cmocka_unit_test(work_needs_a_slice),
         cmocka_unit_test(slices_of_any_size_end),
         cmocka_unit_test(a_limit_holds),
         cmocka_unit_test(compaction_gives_memory_back),
