@@ -292,9 +292,17 @@ def judge(case, ours, ratio):
     return "", None
 
 
+def source_of(group, ours):
+    """Program and label: a label may have a colon of its own, so only what names a program is one."""
+    program, _, label = ours.partition(":")
+    if any(program == known.name for known in group.programs):
+        return program, label
+    return group.programs[0].name, ours
+
+
 def make_row(group, case, results):
-    program, _, label = case.ours.rpartition(":")
-    ours, unit = value_of(results, program or group.programs[0].name, label, case.worst)
+    program, label = source_of(group, case.ours)
+    ours, unit = value_of(results, program, label, case.worst)
     peer = group.programs[0].name if case.peer == group.peer_is_own else case.peer
     theirs, _ = value_of(results, peer, case.theirs, case.worst)
     ratio = theirs / ours if ours and theirs else None
@@ -368,12 +376,15 @@ def main():
         for case in group.cases:
             rows.append(make_row(group, case, results))
             print_row(rows[-1])
+    failed = [row["case"] for row in rows if row.get("note") == "failed"]
     targets = [row["met"] for row in rows if row["met"] is not None]
     print(f"\n{targets.count(True)} of {len(targets)} targets met, {runs} runs, {time.monotonic() - start:.0f} s; "
           f"stolen by the host: {steal_seconds() - stolen:.1f} s, load {os.getloadavg()[0]:.1f}. "
           "ratio: theirs over ours, so more is better for us.")
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n")
+    if failed:
+        sys.exit(f"{len(failed)} rows have no figure of ours: {failed[0]}" + (" and others" if failed[1:] else ""))
 
 
 if __name__ == "__main__":
