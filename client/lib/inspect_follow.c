@@ -73,7 +73,7 @@ struct heapd_follow {
     struct hd_arena arena;
     const Heapd__V1__FollowPart *part;
     size_t next;
-    uint64_t lost; /* not told yet */
+    uint64_t sequence; /* of the last event that was told */
 };
 
 static int next_part(struct heapd_follow *follow, int timeout_ms, struct heapd_error *error)
@@ -93,7 +93,6 @@ static int next_part(struct heapd_follow *follow, int timeout_ms, struct heapd_e
     free(part);
     if (!follow->part)
         return hd_fail_with(error, follow->arena.failed ? HD_ENOMEM : HD_EPROTOCOL, "an event cannot be read");
-    follow->lost += follow->part->lost;
     return 1;
 }
 
@@ -146,7 +145,7 @@ int heapd_follow_next(struct heapd_follow *follow, int timeout_ms, struct heapd_
     *event = (struct heapd_follow_event){
         .sequence = from->sequence,
         .kind = (enum heapd_follow_kind)from->kind,
-        .lost = follow->lost,
+        .lost = from->sequence - follow->sequence - 1, /* numbers have gaps for nothing else */
         .identity = from->identity,
         .position = from->position,
         .generation = from->generation,
@@ -156,6 +155,6 @@ int heapd_follow_next(struct heapd_follow *follow, int timeout_ms, struct heapd_
         .body_bytes = from->body_bytes,
         .failed = from->failed,
     };
-    follow->lost = 0;
+    follow->sequence = from->sequence;
     return 1;
 }

@@ -28,8 +28,8 @@ class World:
         self.heapctl, self.plants = heapctl, plants
         self.address = "unix:" + os.path.join(folder, "socket")
         self.folder = folder
-        self.daemon = subprocess.Popen([heapd, "--listen", self.address], stdin=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)
+        with open(os.path.join(folder, "log"), "w") as log:
+            self.daemon = subprocess.Popen([heapd, "--listen", self.address], stdin=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + 30
         while self.run("ping", status=None).returncode:
             check(time.monotonic() < deadline and self.daemon.poll() is None, "the daemon does not answer")
@@ -46,6 +46,10 @@ class World:
 
     def plant(self, *arguments):
         subprocess.run([self.plants, self.address, *arguments], check=True, timeout=120)
+
+    def log(self):
+        with open(os.path.join(self.folder, "log")) as log:
+            return log.read()
 
     def end(self):
         self.daemon.terminate()
@@ -259,6 +263,7 @@ def main():
             test_retained(world)
             test_diff(world)
             world.plant("follow")
+            world.plant("unread")
             test_bad_input(world)
         finally:
             world.end()

@@ -2,10 +2,10 @@
  * Plants what inspect.py looks for: objects that live for a reason, each in a way of
  * its own; random graphs; and watches that must tell of each death once.
  *
- * Usage: heapctl_plants ADDRESS leaks | graph SEED | cycles COUNT | follow
+ * Usage: heapctl_plants ADDRESS leaks | graph SEED | cycles COUNT | follow | unread
  *
  * leaks prints "WHAT IDENTITY" for each, and holds on until its input ends. graph
- * binds the name graph. follow does all by itself.
+ * binds the name graph. follow and unread do all by themselves.
  */
 #include <heapd/heapd.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static struct heapd_connection *heap;
+static const char *address;
 static struct heapd_error error;
 
 static void must(int code, const char *what)
@@ -287,11 +288,71 @@ static void watch_deaths(void)
     expect(heapd_follow_open(heap, &wrong, &follow, &error) != 0, "a released handle is refused");
 }
 
+/* ---- one that does not read ---- */
+
+static uint64_t bookkeeping(void)
+{
+    struct heapd_result result;
+    must(heapd_memory(heap, &result, &error), "memory");
+    uint64_t bytes = result.as.memory->bookkeeping_bytes;
+    heapd_result_clear(&result);
+    return bytes;
+}
+
+static void ping_often(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        must(heapd_begin_ping(heap, heapd_slice("", 0), NULL, &error), "ping");
+    must(heapd_finish(heap, &error), "finish");
+}
+
+/* What it is not told in time is counted; nobody waits for it, and it costs what it cost when it began. */
+static void watch_without_reading(void)
+{
+    enum { PINGS = 40000, ROOM = 64, DEATHS = 200, MORE_BYTES = 1 << 20 };
+    struct heapd_connection *mine = heap, *lazy;
+    heapd_handle objects[DEATHS];
+    struct heapd_follow *requests, *deaths;
+    struct heapd_follow_event event;
+    uint64_t told = 0, lost = 0;
+    must(heapd_connect(address, NULL, &lazy, &error), "connect");
+    const struct heapd_follow_options options = {.requests = true, .room = ROOM};
+    must(heapd_follow_open(lazy, &options, &requests, &error), "follow");
+    heap = lazy;
+    for (unsigned i = 0; i < DEATHS; i++)
+        objects[i] = new_list();
+    const struct heapd_follow_options dying = {.objects = objects, .object_count = DEATHS};
+    must(heapd_follow_open(lazy, &dying, &deaths, &error), "follow");
+    for (unsigned i = 0; i < DEATHS; i++)
+        must(heapd_release(lazy, objects[i]), "release");
+    heap = mine;
+    uint64_t before = bookkeeping();
+    ping_often(PINGS);
+    expect(bookkeeping() < before + MORE_BYTES, "who does not read costs little");
+    /* Each was told or counted, from the number 1 on. A further one says what was lost last. */
+    do {
+        ping_often(1);
+        expect(heapd_follow_next(requests, 20000, &event, &error) == 1, "an event comes");
+        lost += event.lost;
+        told++;
+        expect(event.kind == HEAPD_FOLLOW_REQUEST && event.sequence == told + lost, "the numbers tell what was lost");
+    } while (event.sequence <= PINGS);
+    expect(lost > 0, "there were more than it had room for");
+    /* Deaths are never lost. */
+    for (unsigned i = 0; i < DEATHS; i++)
+        expect(heapd_follow_next(deaths, 20000, &event, &error) == 1 && event.lost == 0 && event.sequence == i + 1,
+               "each death is told");
+    heapd_follow_close(requests);
+    heapd_follow_close(deaths);
+    heapd_close(lazy);
+}
+
 int main(int count, char **arguments)
 {
     if (count < 3)
         return 2;
-    must(heapd_connect(arguments[1], NULL, &heap, &error), "connect");
+    address = arguments[1];
+    must(heapd_connect(address, NULL, &heap, &error), "connect");
     if (!strcmp(arguments[2], "leaks"))
         plant_leaks();
     else if (!strcmp(arguments[2], "graph") && count > 3)
@@ -300,6 +361,8 @@ int main(int count, char **arguments)
         plant_cycles_only((unsigned)strtoul(arguments[3], NULL, 0));
     else if (!strcmp(arguments[2], "follow"))
         watch_deaths();
+    else if (!strcmp(arguments[2], "unread"))
+        watch_without_reading();
     else
         return 2;
     heapd_close(heap);
