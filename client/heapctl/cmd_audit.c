@@ -115,7 +115,6 @@ static const struct {
 } flags[] = {
     {"none", 0},
     {"stats", HEAPD_DEBUG_STATS},
-    {"collectable", HEAPD_DEBUG_COLLECTABLE},
     {"saveall", HEAPD_DEBUG_SAVEALL},
 };
 

@@ -47,6 +47,7 @@ struct hd_daemon {
     bool stopping;
     struct hd_net_stats told; /* the troubles that were logged already */
     uint64_t told_ms;
+    struct hd_generation_stats told_collections[HD_GENERATIONS];
 };
 
 static int fail(const struct hd_daemon *daemon, int error, const char *what)
@@ -259,10 +260,28 @@ static void tell_troubles(struct hd_daemon *daemon)
            limit, descriptors, failed, memory);
 }
 
+/* For whoever set gc.DEBUG_STATS: what was collected since the last look. */
+static void tell_collections(struct hd_daemon *daemon)
+{
+    const struct hd_gc *gc = &daemon->heap->gc;
+    bool wanted = hd_rpc_logs_collections(daemon->rpc);
+    for (unsigned i = 0; i < HD_GENERATIONS; i++) {
+        const struct hd_generation_stats *now = &gc->stats[i];
+        struct hd_generation_stats *told = &daemon->told_collections[i];
+        uint64_t count = now->collection_count - told->collection_count;
+        if (wanted && count)
+            hd_log(daemon->log, HD_LOG_INFO,
+                   "gc: generation %u: %" PRIu64 " collections, %" PRIu64 " unreachable objects; %" PRIu64 " left", i,
+                   count, now->collected_count - told->collected_count, gc->tracked_count[i]);
+        *told = *now;
+    }
+}
+
 static void on_check(uv_check_t *check)
 {
     struct hd_daemon *daemon = check->data;
     tell_troubles(daemon);
+    tell_collections(daemon);
     if (hd_rpc_shutdown_wanted(daemon->rpc))
         begin_stop(daemon, "asked by an administrator");
 }

@@ -12,7 +12,6 @@
 #define CLEARED_AT_ONCE 16384u
 /* CPython's numbers. */
 #define DEBUG_STATS 1u
-#define DEBUG_COLLECTABLE 2u
 #define DEBUG_SAVEALL 32u
 
 static int new_rows(struct hd_call *call, uint32_t asked, Heapd__V1__ObjectRow **rows, Heapd__V1__ObjectsReply *reply)
@@ -359,8 +358,8 @@ int hd_run_gc_debug(struct hd_call *call, const void *message)
     const Heapd__V1__GcDebugRequest *request = message;
     struct hd_rpc_server *server = call->server;
     uint32_t flags = request->set ? request->flags : server->debug_flags;
-    if (flags & ~(DEBUG_STATS | DEBUG_COLLECTABLE | DEBUG_SAVEALL))
-        return hd_fail(call, HD_EINVALID, "debug flags 0x%x; 1: stats, 2: collectable, 32: saveall", flags);
+    if (flags & ~(DEBUG_STATS | DEBUG_SAVEALL))
+        return hd_fail(call, HD_EINVALID, "debug flags 0x%x; 1: stats, 32: saveall", flags);
     if (request->set && !call->connection->peer.admin)
         return hd_fail(call, HD_EPERMISSION, "to set debug flags");
     int error = flags & DEBUG_SAVEALL ? make_garbage(server) : 0;
@@ -371,6 +370,11 @@ int hd_run_gc_debug(struct hd_call *call, const void *message)
     call->heap->gc.save_context = server->garbage;
     hd_reply_count(call, flags);
     return 0;
+}
+
+bool hd_rpc_logs_collections(const struct hd_rpc_server *server)
+{
+    return server->debug_flags & DEBUG_STATS;
 }
 
 /* A part of the list from its end is let go of; what is a cycle waits for the next collection. */

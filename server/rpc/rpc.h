@@ -166,5 +166,7 @@ void hd_rpc_server_on_helper(struct hd_rpc_server *server, void (*on_done)(void 
 
 /* An admin asked for the end. */
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server);
+/* An admin asked for a line in the log for each collection: gc.DEBUG_STATS. */
+bool hd_rpc_logs_collections(const struct hd_rpc_server *server);
 
 #endif

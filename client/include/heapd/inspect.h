@@ -228,8 +228,7 @@ HEAPD_API int heapd_take(struct heapd_connection *connection, uint64_t identity,
 
 /* CPython's debug flags, by its numbers. */
 enum heapd_gc_debug {
-    HEAPD_DEBUG_STATS = 1,
-    HEAPD_DEBUG_COLLECTABLE = 2,
+    HEAPD_DEBUG_STATS = 1,    /* collections are told in the daemon's log, at level info */
     HEAPD_DEBUG_SAVEALL = 32, /* what collections find is kept as garbage */
 };
 HEAPD_API int heapd_gc_set_debug(struct heapd_connection *connection, uint32_t flags,

@@ -109,6 +109,21 @@ def test_objects(world):
     check(audit["miscounts"] == [] and audit["checked"] > 0, "audit", audit)
 
 
+def test_stats(world):
+    world.run("gc", "debug", "collectable", status=2)
+    check("gc: " not in world.log(), "collections are logged though nobody asked")
+    world.run("gc", "debug", "stats")
+    check(world.ask("gc", "debug")["flags"] == gc.DEBUG_STATS, "get_debug")
+    world.run("gc", "collect")
+    world.run("ping")
+    check("gc: generation 2: 1 collections, 0 unreachable objects" in world.log(), world.log())
+    world.run("gc", "debug", "none")
+    size = world.log().count("gc: ")
+    world.run("gc", "collect")
+    world.run("ping")
+    check(world.log().count("gc: ") == size, "collections are still logged")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="heapd-gc-") as folder:
         world = World(*sys.argv[1:], folder)
@@ -117,6 +132,7 @@ def main():
             test_threshold(world)
             test_saveall(world)
             test_objects(world)
+            test_stats(world)
         finally:
             world.end()
 
