@@ -7,6 +7,7 @@ bytes.
 """
 
 import pathlib
+import random
 import re
 import struct
 
@@ -228,8 +229,27 @@ def ring_seeds():
     yield "client-large", client_large + put(2, 255, 4) + read(255, 4) + write(255, 5, 1) + put(1, 255, 5) + write(255, 5, 1)
 
 
+# rpc: a program. Requests of every method, with arguments by chance, among objects that are made first.
+
+
+def rpc_seeds():
+    text = (PROTO / "method.proto").read_text()
+    methods = [int(n) for n in re.findall(r"^\s+\w+ = (\d+);", text, re.M) if 3 < int(n) < 256]
+    for number in range(8):
+        chosen = random.Random(number)
+        out = bytearray()
+        for client in (0, 1):
+            for slot, kind in enumerate((9, 10, 11, 12), 1):  # Create: a list, a tuple, a dict, a set
+                out += bytes([client, 0, 7, 0, 0, 0, 1, 0, kind - 1, 0, slot + 12, 0])
+            for slot, kind in enumerate(range(18, 24), 5):    # CreateSync
+                out += bytes([client, 0, 15, 192, 1, kind, 1, 2, slot, 1, 2, 1, 1, 0])
+        for method in chosen.choices(methods, k=300):
+            out += bytes([chosen.randrange(2), 0, 15, method]) + chosen.randbytes(chosen.randrange(4, 24))
+        yield f"methods-{number}", bytes(out)
+
+
 def main():
-    for target, seeds in (("hot", hot_seeds), ("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds),
+    for target, seeds in (("hot", hot_seeds), ("rpc", rpc_seeds), ("frame", frame_seeds), ("literal", literal_seeds), ("messages", message_seeds),
                           ("ring", ring_seeds)):
         for old in (HERE / "corpus" / target).glob("seed-*"):
             old.unlink()

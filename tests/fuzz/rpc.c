@@ -17,12 +17,18 @@
 #include "common/handle.h"
 #include "fuzz.h"
 #include "heap/heap.h"
+#include "rpc/private.h"
 #include "rpc/rpc.h"
 
 #define CLIENTS 2
 #define SLOTS 12
 #define OPERATIONS_MAX 400
 #define CHECK_EVERY 32
+/* Numbers of methods, as shared memory has them. */
+#define METHOD_RING_FIRST 8
+#define METHOD_RING_LAST 11
+#define METHOD_BUFFER_FIRST 80
+#define METHOD_BUFFER_LAST 95
 
 struct program {
     const uint8_t *at;
@@ -391,6 +397,124 @@ static int make(struct program *program, struct hd_buffer *out)
     }
 }
 
+/* ---- any method ---- */
+
+/* Shared memory is not for a fuzzer: a thread closes it, at a time of its own. */
+static bool is_for_fuzzing(const struct hd_operation *operation)
+{
+    unsigned method = operation->method;
+    bool shared = (method >= METHOD_RING_FIRST && method <= METHOD_RING_LAST) ||
+                  (method >= METHOD_BUFFER_FIRST && method <= METHOD_BUFFER_LAST);
+    return !shared && !(operation->flags & (HD_OP_ADMIN | HD_OP_BEFORE_HELLO)) && operation->request;
+}
+
+static void put_varint(struct hd_buffer *out, uint64_t number)
+{
+    uint8_t bytes[10];
+    size_t count = 0;
+    for (; number >= 0x80; number >>= 7)
+        bytes[count++] = (uint8_t)(number | 0x80);
+    bytes[count++] = (uint8_t)number;
+    FUZZ_CHECK(hd_buffer_append(out, bytes, count) == 0);
+}
+
+/* Mostly of the generation that what was made first has. */
+static uint64_t a_number(struct program *program)
+{
+    switch (below(program, 4)) {
+    case 0:
+        return next(program);
+    case 1:
+        return a_handle(program);
+    default:
+        return hd_handle_make(below(program, SLOTS), 1);
+    }
+}
+
+static void put_message(struct program *program, const ProtobufCMessageDescriptor *type, unsigned depth,
+                        struct hd_buffer *out);
+
+static void put_delimited(const struct hd_buffer *from, struct hd_buffer *out)
+{
+    put_varint(out, hd_buffer_readable(from));
+    FUZZ_CHECK(hd_buffer_append(out, hd_buffer_head(from), hd_buffer_readable(from)) == 0);
+}
+
+static void put_inner(struct program *program, const ProtobufCMessageDescriptor *type, unsigned depth,
+                      struct hd_buffer *out)
+{
+    struct hd_buffer body;
+    Heapd__V1__Value value;
+    hd_buffer_init(&body, &hd_allocator_libc, (size_t)1 << 16);
+    if (type == &heapd__v1__value__descriptor && below(program, 2)) {
+        heapd__v1__value__init(&value);
+        value.kind_case = HEAPD__V1__VALUE__KIND_HANDLE;
+        value.handle = a_number(program);
+        (void)pack(0, &value.base, &body);
+    } else if (type == &heapd__v1__value__descriptor)
+        (void)pack(0, &a_value(program, &value)->base, &body);
+    else if (type == &heapd__v1__literal__descriptor)
+        (void)pack(0, &a_literal(program)->base, &body);
+    else if (depth)
+        put_message(program, type, depth - 1, &body);
+    put_delimited(&body, out);
+    hd_buffer_fini(&body);
+}
+
+/* Numbers are handles, or small: positions, modes, counts, times. */
+static void put_field(struct program *program, const ProtobufCFieldDescriptor *field, unsigned depth,
+                      struct hd_buffer *out)
+{
+    ProtobufCBinaryData text;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_MESSAGE:
+        put_varint(out, (uint64_t)field->id << 3 | 2);
+        put_inner(program, field->descriptor, depth, out);
+        return;
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_STRING:
+        text = a_text(program);
+        put_varint(out, (uint64_t)field->id << 3 | 2);
+        put_varint(out, text.len);
+        FUZZ_CHECK(hd_buffer_append(out, text.data, text.len) == 0);
+        return;
+    case PROTOBUF_C_TYPE_DOUBLE:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return;
+    case PROTOBUF_C_TYPE_UINT64:
+        put_varint(out, (uint64_t)field->id << 3);
+        put_varint(out, a_number(program));
+        return;
+    default:
+        put_varint(out, (uint64_t)field->id << 3);
+        put_varint(out, below(program, 24));
+    }
+}
+
+static void put_message(struct program *program, const ProtobufCMessageDescriptor *type, unsigned depth,
+                        struct hd_buffer *out)
+{
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        unsigned times = below(program, 4) ? 1 : 0;
+        if (type->fields[i].label == PROTOBUF_C_LABEL_REPEATED)
+            times = below(program, 3);
+        for (; times; times--)
+            put_field(program, &type->fields[i], depth, out);
+    }
+}
+
+/* A request of any method that there is, by what its descriptor says: new ones come by themselves. */
+static int make_described(struct program *program, struct hd_buffer *out)
+{
+    uint16_t method = next(program);
+    const struct hd_operation *operation = hd_operation_find(method);
+    if (operation && is_for_fuzzing(operation))
+        put_message(program, operation->request, 2, out);
+    else
+        method = HEAPD__V1__METHOD__PING;
+    return method;
+}
+
 /* ---- clients ---- */
 
 static void pump(struct client *client)
@@ -481,12 +605,12 @@ static void check(struct world *world)
     FUZZ_CHECK(!broken);
 }
 
-static void send_request(struct program *program, struct client *client)
+static void send_request(struct program *program, struct client *client, bool described)
 {
     struct hd_buffer body;
     struct hd_frame frame = {.request_id = ++client->last_id};
     hd_buffer_init(&body, &hd_allocator_libc, (size_t)1 << 16);
-    frame.method = (uint16_t)make(program, &body);
+    frame.method = (uint16_t)(described ? make_described(program, &body) : make(program, &body));
     frame.body_bytes = (uint32_t)hd_buffer_readable(&body);
     add_frame(client, &frame, hd_buffer_head(&body));
     hd_buffer_fini(&body);
@@ -526,8 +650,12 @@ static void step(struct program *program, struct world *world)
         add_frame(client, &frame, NULL);
         pump(client);
         break;
+    case 15:
+    case 14:
+        send_request(program, client, true);
+        break;
     default:
-        send_request(program, client);
+        send_request(program, client, false);
     }
     if (hd_rpc_connection_is_over(client->connection)) {
         close_client(client);
