@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+SLOW_RUNS = 2
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -28,6 +30,7 @@ class Program:
     preload: str = ""  # a library in front of the C library's malloc
     env: dict = dataclasses.field(default_factory=dict)
     installed: bool = True
+    slow: bool = False  # takes most of a full run's time, and its figures vary little: run SLOW_RUNS times at most
 
 
 @dataclasses.dataclass
@@ -86,7 +89,7 @@ class Bench:
         return Program(name, self.own(*argv))
 
     def cpython(self, *arguments, name="CPython"):
-        return Program(name, [self.python, str(HERE / "cpython.py"), *map(str, arguments)])
+        return Program(name, [self.python, str(HERE / "cpython.py"), *map(str, arguments)], slow=True)
 
     def boehm(self, *arguments):
         argv = self.own("bench_boehm", *arguments)
@@ -208,7 +211,7 @@ class Bench:
     def elements(self, shape, what, target):
         count = self.sizes.ints if shape == "ints" else self.sizes.elements
         redis = Program("Redis", [self.python, str(HERE / "redis_elements.py"), str(count), shape],
-                        installed=bool(shutil.which("redis-server")))
+                        installed=bool(shutil.which("redis-server")), slow=True)
         peers = [self.cpython("elements", count, shape), redis]
         return Group(
             f"elements-{shape}",
@@ -263,9 +266,9 @@ def run_program(program):
 def run_group(group, runs):
     """Runs the programs by turns: name to label to (all values, unit). A program that failed once is left out."""
     results = {program.name: {} for program in group.programs if program.installed}
-    for _ in range(runs):
+    for turn in range(runs):
         for program in group.programs:
-            if program.name not in results:
+            if program.name not in results or (program.slow and turn >= SLOW_RUNS):
                 continue
             rows = run_program(program)
             if rows is None:
@@ -359,11 +362,11 @@ def main():
     parser = argparse.ArgumentParser(prog="engine.sh", description="The engine beside its peers, in one run.")
     parser.add_argument("--quick", action="store_true", help="smaller, in less than five minutes")
     parser.add_argument("--json", metavar="FILE", help="write the rows to FILE as well")
-    parser.add_argument("--runs", type=int, metavar="N", help="times that each program is run (5; quick: 3)")
+    parser.add_argument("--runs", type=int, metavar="N", help="times that each program is run (5; quick: 2; slow peers: 2)")
     parser.add_argument("--only", metavar="CASES", help="cases to run, by the beginnings of their names")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    runs = arguments.runs or (3 if arguments.quick else 5)
+    runs = arguments.runs or (2 if arguments.quick else 5)
     if runs < 1:
         parser.error("--runs: at least 1")
 
