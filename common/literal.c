@@ -201,11 +201,15 @@ static inline int push_varint(struct hd_literal_writer *writer, struct hd_buffer
     return push(column, &value, sizeof value);
 }
 
+/* sint64 travels in zigzag form: small numbers of either sign are short. */
+static inline uint64_t zigzag(int64_t integer)
+{
+    return (uint64_t)integer << 1 ^ (integer < 0 ? UINT64_MAX : 0);
+}
+
 static int push_integer(struct hd_literal_writer *writer, int64_t integer)
 {
-    /* sint64 travels in zigzag form: small numbers of either sign are short. */
-    uint64_t zigzag = (uint64_t)integer << 1 ^ (integer < 0 ? UINT64_MAX : 0);
-    writer->varint_bytes += varint_size(zigzag);
+    writer->varint_bytes += varint_size(zigzag(integer));
     return push(&writer->integers, &integer, sizeof integer);
 }
 
@@ -256,6 +260,23 @@ int hd_literal_writer_add(struct hd_literal_writer *writer, const struct hd_node
         return push_varint(writer, &writer->shared, node->shared);
     }
     return HD_EINVALID;
+}
+
+int hd_literal_writer_add_ints(struct hd_literal_writer *writer, const int64_t *integers, size_t count)
+{
+    uint8_t *kinds;
+    int error = hd_buffer_reserve(&writer->kinds, count, &kinds);
+    if (!error)
+        error = push(&writer->integers, integers, count * sizeof *integers);
+    if (error)
+        return error;
+    memset(kinds, HD_KIND_INT, count);
+    writer->kinds.end += count;
+    size_t varint_bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        varint_bytes += varint_size(zigzag(integers[i]));
+    writer->varint_bytes += varint_bytes;
+    return 0;
 }
 
 size_t hd_literal_writer_count_position(const struct hd_literal_writer *writer)

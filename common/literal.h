@@ -140,6 +140,9 @@ void hd_literal_writer_next_part(struct hd_literal_writer *writer);
  */
 int hd_literal_writer_add(struct hd_literal_writer *writer, const struct hd_node *node) HD_MUST_USE;
 
+/* As that many int nodes, one by one, and much faster. */
+int hd_literal_writer_add_ints(struct hd_literal_writer *writer, const int64_t *integers, size_t count) HD_MUST_USE;
+
 /* The position of the next count, to be remembered before a container is added. */
 size_t hd_literal_writer_count_position(const struct hd_literal_writer *writer);
 void hd_literal_writer_set_count(struct hd_literal_writer *writer, size_t position, uint64_t count);

@@ -300,6 +300,20 @@ int heapd_export_next(struct heapd_export *reader, struct heapd_node *out, struc
     return code;
 }
 
+int heapd_export_wait(struct heapd_export *reader, int timeout_ms)
+{
+    struct heapd_connection *connection = reader->connection;
+    bool at_end = reader->open_count > 0 && reader->open[reader->open_count - 1].left == 0;
+    if (reader->error || at_end || hd_literal_reader_left(&reader->reader) > 0 || hd_enter(connection, NULL))
+        return 0;
+    struct hd_request *request = hd_request_table_find(&connection->requests, reader->request_id);
+    struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
+    bool is_here = !request || request->answered || reader->stream.first;
+    int code = is_here ? 0 : timeout_ms == 0 ? HEAPD_PENDING : hd_transport_wait(connection, &wait, timeout_ms);
+    hd_leave(connection);
+    return code;
+}
+
 /* How many of the next nodes are of the kind, of those that the part has and that belong to the container around. */
 static size_t count_run(const struct heapd_export *reader, enum hd_kind kind, size_t column_count)
 {

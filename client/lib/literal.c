@@ -115,6 +115,28 @@ int heapd_literal_add(struct heapd_literal *literal, struct heapd_value value)
     return error ? stick(literal, error) : add_node(literal, &node);
 }
 
+int heapd_literal_add_ints(struct heapd_literal *literal, const int64_t *values, size_t count)
+{
+    if (literal->error)
+        return literal->error;
+    /* What is sent while it grows is looked at after every node. */
+    if (literal->upload.connection) {
+        int error = 0;
+        for (size_t i = 0; !error && i < count; i++)
+            error = heapd_literal_add(literal, heapd_int(values[i]));
+        return error;
+    }
+    int error = hd_literal_writer_add_ints(&literal->writer, values, count);
+    if (error)
+        return stick(literal, error);
+    struct hd_open *around = innermost(literal);
+    if (around)
+        around->count += count;
+    if (!around || around->captured)
+        literal->top_count += count;
+    return 0;
+}
+
 static int push_open(struct heapd_literal *literal, enum hd_kind kind)
 {
     if (literal->open_count == literal->open_capacity) {

@@ -308,6 +308,55 @@ static bool fits(const struct hd_walk *walk, const struct hd_literal_writer *wri
     return hd_literal_writer_size_bytes(writer) + size + NODE_MAX_BYTES <= writer->data.limit_bytes;
 }
 
+/* Ints are handed over by so many. */
+#define RUN_INTS 128
+/* What an int takes at most: its kind, and ten bytes of a varint. */
+#define INT_BYTES 11
+
+/*
+ * Long lists are mostly of ints: those that come next in a list or tuple, at most `limit`, all at once. Gives how many
+ * there were, or an error.
+ */
+static int take_ints(struct hd_walk *walk, struct hd_literal_writer *writer, size_t limit)
+{
+    struct frame *frame = &walk->frames[walk->depth - 1];
+    struct hd_gc *gc = walk->objects->gc;
+    const hd_value *items;
+    uint32_t length;
+    int64_t integers[RUN_INTS];
+    size_t count = 0;
+    if (frame->second || walk->keeps_child)
+        return 0;
+    switch (hd_gc_type(gc, frame->container)) {
+    case HD_TYPE_LIST: {
+        const struct hd_list *list = hd_gc_payload(gc, frame->container);
+        items = list->items + list->head;
+        length = list->length;
+        break;
+    }
+    case HD_TYPE_TUPLE: {
+        const struct hd_tuple *tuple = hd_gc_payload(gc, frame->container);
+        items = tuple->items;
+        length = tuple->length;
+        break;
+    }
+    default:
+        return 0;
+    }
+    if (limit > RUN_INTS)
+        limit = RUN_INTS;
+    if (limit > length - frame->position)
+        limit = length - frame->position;
+    items += frame->position;
+    for (; count < limit && hd_value_tag(items[count]) == HD_TAG_INT; count++)
+        integers[count] = hd_value_to_int(items[count]);
+    int error = count ? hd_literal_writer_add_ints(writer, integers, count) : 0;
+    if (error)
+        return error;
+    frame->position += (uint32_t)count;
+    return (int)count;
+}
+
 int hd_walk_step(struct hd_walk *walk, struct hd_literal_writer *writer, size_t part_bytes, uint64_t units)
 {
     if (walk->watcher.changed)
@@ -319,8 +368,18 @@ int hd_walk_step(struct hd_walk *walk, struct hd_literal_writer *writer, size_t 
             return error;
     }
     while (walk->depth) {
-        if (units-- == 0 || hd_literal_writer_size_bytes(writer) >= part_bytes)
+        size_t bytes = hd_literal_writer_size_bytes(writer);
+        if (units == 0 || bytes >= part_bytes)
             return 0;
+        size_t room = (part_bytes - bytes) / INT_BYTES + 1;
+        int taken = take_ints(walk, writer, room < units ? room : (size_t)units);
+        if (taken < 0)
+            return taken;
+        if (taken) {
+            units -= (uint64_t)taken;
+            continue;
+        }
+        units--;
         hd_value child = walk->kept_child;
         if (!walk->keeps_child && !next_child(walk, &child)) {
             walk->depth--;

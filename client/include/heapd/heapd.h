@@ -460,6 +460,8 @@ HEAPD_API void heapd_literal_reset(struct heapd_literal *literal);
 /* A scalar, or a reference to an object that the connection holds. Bytes are copied. HEAPD_EINVALID for an absent
  * value or a literal. */
 HEAPD_API int heapd_literal_add(struct heapd_literal *literal, struct heapd_value value);
+/* Many ints, one by one, and much faster. */
+HEAPD_API int heapd_literal_add_ints(struct heapd_literal *literal, const int64_t *values, size_t count);
 
 /* Opens a container; all that follows until heapd_literal_close goes into it. Counts need not be known. */
 HEAPD_API int heapd_literal_open_list(struct heapd_literal *literal);
@@ -557,6 +559,12 @@ HEAPD_API int heapd_export_ints(struct heapd_export *reader, const int64_t **val
 /* The same for floats. */
 HEAPD_API int heapd_export_floats(struct heapd_export *reader, const double **values, size_t *count,
                                   struct heapd_error *error) HEAPD_MUST_USE;
+/*
+ * Waits until heapd_export_next has something to say. 0: it has, and does not wait any more, unless an instance stands
+ * at the end of a part. HEAPD_PENDING: timeout_ms (-1: none; 0: nothing is read) is over. For who holds a lock while it
+ * reads and must not while it waits.
+ */
+HEAPD_API int heapd_export_wait(struct heapd_export *reader, int timeout_ms) HEAPD_MUST_USE;
 /* Cancels what was not read. Takes NULL. */
 HEAPD_API void heapd_export_close(struct heapd_export *reader);
 

@@ -69,7 +69,9 @@ class Sequence(Container):
     def _values(self) -> list[Any]:
         found = self._read_shallow()
         # What others change meanwhile: a copy on the daemon stands still.
-        return list(found) if found is not None else _read_items(self._copy(False))
+        if found is None:
+            return _read_items(self._copy(False))
+        return found if type(found) is list else list(found)
 
     def _get_slice(self, index: slice) -> Any:
         if index.start is None and index.stop is None and index.step is None:
@@ -204,7 +206,8 @@ class Tuple(Sequence):
     __slots__ = ()
 
     def _values(self) -> Any:
-        return tuple(super()._values())
+        found = self._read_shallow()
+        return tuple(found) if found is not None else tuple(_read_items(self._copy(False)))
 
     def _get_slice(self, index: slice) -> Any:
         return tuple(super()._get_slice(index))
@@ -256,7 +259,7 @@ class Dict(Container):
     def _values(self) -> dict[Any, Any]:
         found = self._read_shallow()
         if found is not None:
-            return dict(found)
+            return found
         still = self._copy(False)
         keys = still._keys()
         return dict(zip(keys, _read_items(still, keys)))
@@ -387,7 +390,8 @@ class _SetOperations(Container):
     __slots__ = ()
 
     def _values(self) -> Any:
-        return set(self._heap._plain(self))
+        found = self._heap._plain(self)
+        return found if type(found) is set else set(found)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values())

@@ -66,8 +66,6 @@ heapd_ticket *hp_ticket(struct hp_connection *owner, bool is_write, heapd_ticket
 
 /* How long a cancelled request may take to answer before its ticket is given up. */
 #define CANCEL_TIMEOUT_MS 2000
-/* For threads that no signal wakes: how often they look. */
-#define LOOK_MS 250
 
 /* A signal's handler raised: the request is stopped, and what it may have taken is given back. */
 static void abandon(struct hp_connection *owner, heapd_ticket ticket, const struct hp_undo *undo)
@@ -101,7 +99,7 @@ int hp_wait_undo(struct hp_connection *owner, heapd_ticket ticket, struct heapd_
     int code;
     hp_enter(owner);
     for (;;) {
-        Py_BEGIN_ALLOW_THREADS code = heapd_wait(owner->connection, ticket, LOOK_MS, result, &error);
+        Py_BEGIN_ALLOW_THREADS code = heapd_wait(owner->connection, ticket, HP_LOOK_MS, result, &error);
         Py_END_ALLOW_THREADS if (code != HEAPD_PENDING) break;
         if (PyErr_CheckSignals()) {
             PyObject *type, *value, *traceback;

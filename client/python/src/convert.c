@@ -72,13 +72,9 @@ int hp_name(PyObject *object, struct heapd_bytes *out)
 /* 0: done. NEEDS_HELP: no scalar. *held is what the value borrows from, if it is not the object itself. */
 static int scalar(PyObject *object, struct heapd_value *out, PyObject **held)
 {
-    if (object == Py_None) {
-        *out = heapd_none();
-    } else if (PyBool_Check(object)) {
-        *out = heapd_bool(object == Py_True);
-    } else if (PyLong_CheckExact(object)) {
+    if (PyLong_CheckExact(object)) {
         int overflow;
-        long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
+        long number = PyLong_AsLongAndOverflow(object, &overflow);
         if (number == -1 && !overflow && PyErr_Occurred())
             return -1;
         if (overflow) {
@@ -97,6 +93,10 @@ static int scalar(PyObject *object, struct heapd_value *out, PyObject **held)
         if (!text)
             return -1;
         *out = heapd_str_of(text, (size_t)size);
+    } else if (object == Py_None) {
+        *out = heapd_none();
+    } else if (PyBool_Check(object)) {
+        *out = heapd_bool(object == Py_True);
     } else if (PyFloat_CheckExact(object)) {
         *out = heapd_float(PyFloat_AsDouble(object));
     } else if (PyBytes_CheckExact(object)) {
@@ -178,8 +178,53 @@ static int checked(int code)
     return -1;
 }
 
+/* Ints that follow each other, handed over many at once. */
+struct run {
+    size_t count;
+    int64_t integers[64];
+};
+
+static int flush(struct builder *builder, struct run *run)
+{
+    size_t count = run->count;
+    run->count = 0;
+    return count ? checked(heapd_literal_add_ints(builder->literal, run->integers, count)) : 0;
+}
+
+/* Adds to the run if it is a usual int, or puts it behind the run. */
+static int put_in_run(struct builder *builder, struct run *run, PyObject *object)
+{
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+        long number = PyLong_AsLongAndOverflow(object, &overflow);
+        if (!overflow) {
+            run->integers[run->count++] = number;
+            return run->count == sizeof run->integers / sizeof *run->integers ? flush(builder, run) : 0;
+        }
+    }
+    int failed = flush(builder, run);
+    return failed ? failed : put(builder, object);
+}
+
+/* By index, since `encode` may run the program's code, which may change the list. */
+static int put_all_of_list(struct builder *builder, PyObject *list)
+{
+    struct run run;
+    int failed = 0;
+    run.count = 0;
+    for (Py_ssize_t i = 0; !failed && i < PyList_Size(list); i++) {
+        PyObject *item = PyList_GetItem(list, i);
+        Py_INCREF(item);
+        failed = put_in_run(builder, &run, item);
+        Py_DECREF(item);
+    }
+    return failed ? failed : flush(builder, &run);
+}
+
 static int put_all(struct builder *builder, PyObject *iterable)
 {
+    if (PyList_CheckExact(iterable))
+        return put_all_of_list(builder, iterable);
     int failed = 0;
     if (PyList_CheckExact(iterable)) {
         /* `encode` may run the program's code, which may change the list: the size is looked at each time. */
@@ -203,19 +248,40 @@ static int put_all(struct builder *builder, PyObject *iterable)
     return failed ? failed : PyErr_Occurred() ? -1 : 0;
 }
 
+static bool runs_no_code(PyObject *object)
+{
+    return PyLong_CheckExact(object) || PyUnicode_CheckExact(object) || PyFloat_CheckExact(object) ||
+           PyBytes_CheckExact(object) || object == Py_None || PyBool_Check(object);
+}
+
 static int put_pairs_of_dict(struct builder *builder, PyObject *dict)
 {
+    struct run run;
+    Py_ssize_t position = 0, done = 0;
+    PyObject *key, *value;
+    int failed = 0;
+    run.count = 0;
+    while (!failed && PyDict_Next(dict, &position, &key, &value)) {
+        if (!runs_no_code(key) || !runs_no_code(value))
+            break;
+        failed = put_in_run(builder, &run, key);
+        if (!failed)
+            failed = put_in_run(builder, &run, value);
+        done++;
+    }
+    if (failed || done == PyDict_Size(dict))
+        return failed ? failed : flush(builder, &run);
     /* A copy of the references, since `encode` may run the program's code. */
     PyObject *items = PyDict_Items(dict);
-    int failed = items ? 0 : -1;
-    for (Py_ssize_t i = 0; !failed && i < PyList_Size(items); i++) {
+    failed = items ? 0 : -1;
+    for (Py_ssize_t i = done; !failed && i < PyList_Size(items); i++) {
         PyObject *pair = PyList_GetItem(items, i);
-        failed = put(builder, PyTuple_GetItem(pair, 0));
+        failed = put_in_run(builder, &run, PyTuple_GetItem(pair, 0));
         if (!failed)
-            failed = put(builder, PyTuple_GetItem(pair, 1));
+            failed = put_in_run(builder, &run, PyTuple_GetItem(pair, 1));
     }
     Py_XDECREF(items);
-    return failed;
+    return failed ? failed : flush(builder, &run);
 }
 
 static int open_container(struct builder *builder, int type)
@@ -594,7 +660,7 @@ static PyObject *decode_scalar(const struct heapd_value *value)
     case HEAPD_VALUE_BOOL:
         return PyBool_FromLong(value->as.boolean);
     case HEAPD_VALUE_INT:
-        return PyLong_FromLongLong(value->as.integer);
+        return PyLong_FromLong(value->as.integer);
     case HEAPD_VALUE_BIG_INT:
         return hp_big_int(&value->as.bytes);
     case HEAPD_VALUE_FLOAT:
@@ -625,6 +691,7 @@ struct level {
     PyObject *key;    /* own: of a dict, while its value comes */
     PyObject *name;   /* own: the class's name of an instance */
     uint64_t container;
+    Py_ssize_t count; /* of a list or tuple: how many elements are there already */
 };
 
 struct reader {
@@ -663,7 +730,7 @@ static int push(struct reader *reader, const struct heapd_node *node)
         level->object = PySet_New(NULL);
         break;
     default:
-        level->object = PyList_New(0);
+        level->object = node->count > PY_SSIZE_T_MAX ? PyErr_NoMemory() : PyList_New((Py_ssize_t)node->count);
         break;
     }
     if (level->object && node->kind == HEAPD_NODE_INSTANCE)
@@ -708,8 +775,7 @@ static int give(struct reader *reader, PyObject *object)
         failed = PySet_Add(level->object, object);
         break;
     default:
-        failed = PyList_Append(level->object, object);
-        break;
+        return PyList_SetItem(level->object, level->count++, object);
     }
     Py_DECREF(object);
     return failed;
@@ -815,7 +881,7 @@ static int read_ints(struct heapd_export *export, struct reader *reader)
     size_t count;
     if (reader->depth == 0)
         return 0;
-    const struct level *level = &reader->levels[reader->depth - 1];
+    struct level *level = &reader->levels[reader->depth - 1];
     if (level->kind != HEAPD_NODE_LIST && level->kind != HEAPD_NODE_TUPLE)
         return 0;
     if (heapd_export_ints(export, &values, &count, &error)) {
@@ -823,25 +889,34 @@ static int read_ints(struct heapd_export *export, struct reader *reader)
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        PyObject *number = PyLong_FromLongLong(values[i]);
-        int failed = number ? PyList_Append(level->object, number) : -1;
-        Py_XDECREF(number);
-        if (failed)
+        PyObject *number = PyLong_FromLong(values[i]);
+        if (!number || PyList_SetItem(level->object, level->count++, number))
             return -1;
     }
     return 0;
 }
 
-static int read_graph(struct hp_connection *owner, struct heapd_export *export, struct reader *reader)
+/* Until there is a node to read. -1: a signal's handler raised. */
+static int await_part(struct heapd_export *export)
+{
+    while (heapd_export_wait(export, 0)) {
+        int code;
+        Py_BEGIN_ALLOW_THREADS code = heapd_export_wait(export, HP_LOOK_MS);
+        Py_END_ALLOW_THREADS if (code && PyErr_CheckSignals()) return -1;
+    }
+    return 0;
+}
+
+static int read_graph(struct heapd_export *export, struct reader *reader)
 {
     struct heapd_error error;
     struct heapd_node node;
     int code;
-    (void)owner;
     for (;;) {
-        /* The GIL is kept: parts come from memory but for one node in thousands, and the daemon does not wait for us.
-         */
-        if (read_ints(export, reader))
+        /* Most nodes are in memory, and only who waits for a part gives up the GIL. */
+        if (await_part(export) || read_ints(export, reader))
+            return -1;
+        if (await_part(export))
             return -1;
         code = heapd_export_next(export, &node, &error);
         if (code <= 0)
@@ -879,7 +954,7 @@ static PyObject *export_with(struct hp_connection *owner, heapd_handle handle, s
         reader_fini(&reader);
         return hp_raise(&error, NULL);
     }
-    code = read_graph(owner, export, &reader);
+    code = read_graph(export, &reader);
     heapd_export_close(export);
     hp_leave(owner);
     PyObject *result = NULL;

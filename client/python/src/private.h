@@ -15,6 +15,8 @@
 #include <stdbool.h>
 
 #define HP_TYPES 32
+/* How often a thread that waits looks for signals. */
+#define HP_LOOK_MS 250
 
 struct hp_connection {
     PyObject_HEAD struct heapd_connection *connection; /* own; NULL: closed */

@@ -30,6 +30,19 @@ heapd.register(Point)
 
 
 class Scalars(HeapTest):
+    def test_long_runs_of_ints(self) -> None:
+        numbers = [i * (-1) ** i << (i % 60) for i in range(40_000)]
+        mixed = [value for i in numbers[:5000] for value in (i, str(i), i + 1, i, None)] + [2**70, -(2**63), 2**63 - 1]
+        nested = [numbers[:200], tuple(numbers[:300]), {1: 2, 3: "x", "y": 4}, *numbers[:10]]
+        for values in (numbers, mixed, nested, tuple(numbers), [numbers[:3]] * 2, []):
+            shared = self.h.list(values)
+            self.assertEqual(shared.plain(), list(values))
+            self.assertEqual(shared[:], list(values))
+        pairs = {**{i: -i for i in range(1000)}, "x": 2**80, 5.5: None, **{i << 50: [i] for i in range(70)}}
+        self.assertEqual(self.h.dict(pairs).plain(), pairs)
+        tuples = self.h.tuple(mixed)
+        self.assertEqual(tuples[:], tuple(mixed))
+
     def test_there_and_back(self) -> None:
         for value in (None, True, False, 0, -1, 2**31, -2**63, 2**63, -2**64, 10**400, 0.5, float("inf"), "", "é\0ü",
                       "x" * 200_000, b"", b"\xff\0", bytes(300_000)):

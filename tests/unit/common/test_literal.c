@@ -126,8 +126,21 @@ static size_t packed_bytes(const struct hd_columns *columns)
 
 static void write_graph(struct hd_literal_writer *writer, const struct graph *graph)
 {
-    for (size_t i = 0; i < graph->count; i++)
-        assert_int_equal(hd_literal_writer_add(writer, &graph->nodes[i]), 0);
+    for (size_t i = 0; i < graph->count; i++) {
+        /* Ints that follow each other go in together. */
+        int64_t integers[8];
+        size_t run = 0;
+        while (run < 8 && i + run < graph->count && graph->nodes[i + run].kind == HD_KIND_INT) {
+            integers[run] = graph->nodes[i + run].integer;
+            run++;
+        }
+        if (run > 1) {
+            assert_int_equal(hd_literal_writer_add_ints(writer, integers, run), 0);
+            i += run - 1;
+        } else {
+            assert_int_equal(hd_literal_writer_add(writer, &graph->nodes[i]), 0);
+        }
+    }
 }
 
 static void check_graph(const struct hd_literal_writer *writer, const struct graph *graph)
