@@ -42,6 +42,8 @@ int heapd_wait(struct heapd_connection *connection, heapd_ticket ticket, int tim
     struct hd_request *request = find_ticket(connection, ticket);
     if (!request) {
         code = fail_ticket(error, ticket);
+    } else if (request->answered) {
+        code = hd_call_take(connection, request, result, error);
     } else {
         hd_call_queue_releases(connection);
         struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};

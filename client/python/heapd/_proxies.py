@@ -259,7 +259,7 @@ class Dict(Container):
     def _values(self) -> dict[Any, Any]:
         found = self._read_shallow()
         if found is not None:
-            return found
+            return found  # type: ignore[no-any-return]
         still = self._copy(False)
         keys = still._keys()
         return dict(zip(keys, _read_items(still, keys)))

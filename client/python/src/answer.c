@@ -212,9 +212,9 @@ static void keep_failure(struct hp_result *result)
     Py_XDECREF(traceback);
 }
 
-/* Fetches it. Waits if it has to. -1: a signal, with its exception. */
-static int result_fetch(struct hp_result *result)
+int hp_result_fetch(PyObject *self)
 {
+    struct hp_result *result = (struct hp_result *)self;
     struct heapd_result answer = {0};
     struct heapd_error error;
     heapd_ticket ticket = result->ticket;
@@ -250,7 +250,7 @@ static PyObject *result_result(PyObject *self, PyObject *unused)
 {
     struct hp_result *result = (struct hp_result *)self;
     (void)unused;
-    if (result_fetch(result))
+    if (hp_result_fetch(self))
         return NULL;
     if (result->value) {
         Py_INCREF(result->value);
@@ -268,7 +268,7 @@ static PyObject *result_exception(PyObject *self, PyObject *unused)
 {
     struct hp_result *result = (struct hp_result *)self;
     (void)unused;
-    if (result_fetch(result))
+    if (hp_result_fetch(self))
         return NULL;
     PyObject *error = result->error ? result->error : Py_None;
     Py_INCREF(error);

@@ -536,9 +536,7 @@ static PyObject *connection_close_pipeline(PyObject *self, PyObject *unused)
         PyErr_Fetch(&type, &value, &traceback);
     int broken = 0;
     for (Py_ssize_t i = 0; !broken && i < PyList_Size(results); i++) {
-        PyObject *seen = PyObject_CallMethod(PyList_GetItem(results, i), "exception", NULL);
-        broken = !seen;
-        Py_XDECREF(seen);
+        broken = hp_result_fetch(PyList_GetItem(results, i));
     }
     Py_DECREF(results);
     if (failed && !broken)

@@ -125,6 +125,8 @@ PyObject *hp_raise(const struct heapd_error *error, PyObject *key);
 PyObject *hp_raise_code(int code);
 /* The Python object of an answered request. Steals the result. */
 PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *result, enum hp_form form, PyObject *key);
+/* A Result of a pipeline gets its value or its failure; waits if it has to. -1: a signal, with its exception. */
+int hp_result_fetch(PyObject *result);
 /* Waits for all that was begun and raises the first failure. */
 int hp_finish(struct hp_connection *owner);
 
