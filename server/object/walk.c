@@ -284,7 +284,8 @@ static bool next_child(struct hd_walk *walk, hd_value *out)
     }
 }
 
-/* Does the value, with what the part has already, stay below the writer's limit? What is alone in a part is let through. */
+/* Does the value, with what the part has already, stay below the writer's limit? What is alone in a part is let
+ * through. */
 static bool fits(const struct hd_walk *walk, const struct hd_literal_writer *writer, hd_value value)
 {
     struct hd_objects *objects = walk->objects;
