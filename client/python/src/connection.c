@@ -79,6 +79,7 @@ static int connection_init(PyObject *self, PyObject *arguments, PyObject *keywor
     struct heapd_connection *connection;
     struct heapd_error error;
     options.client_name = name ? name : "python";
+    options.ring = getenv("HEAPD_RING") ? HEAPD_RING_AUTO : HEAPD_RING_ALWAYS;
     options.connect_timeout_ms = timeout <= 0 ? 1 : timeout > 4e6 ? 4000000000u : (unsigned)(timeout * 1000);
     int code;
     Py_BEGIN_ALLOW_THREADS code = heapd_connect(address, &options, &connection, &error);
@@ -471,6 +472,7 @@ static PyObject *connection_before_fork(PyObject *self, PyObject *address)
     if (!connection)
         return NULL;
     options.client_name = "python (forked)";
+    options.ring = getenv("HEAPD_RING") ? HEAPD_RING_AUTO : HEAPD_RING_ALWAYS;
     int code;
     hp_enter(owner);
     Py_BEGIN_ALLOW_THREADS code = heapd_clone(connection, text, &options, &clone, &error);
