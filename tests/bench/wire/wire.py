@@ -68,6 +68,8 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
+        if os.path.exists(self.path):  # the next server of this name binds it again
+            os.unlink(self.path)
 
 
 class Bench:
