@@ -697,6 +697,7 @@ void hd_transport_consider_ring(struct heapd_connection *connection)
     connection->quick_since_ns = now_ns;
     bool alone = connection->requests.unanswered_count == 0 && hd_buffer_readable(&connection->output) == 0 &&
                  !connection->reading && !connection->writing && !connection->sleepers;
-    if (quick && alone && !connection->broken && !connection->closing)
+    /* In a batch the daemon would keep the request, and refuse it and the batch with it. */
+    if (quick && alone && !connection->in_batch && !connection->broken && !connection->closing)
         hd_transport_open_ring(connection);
 }

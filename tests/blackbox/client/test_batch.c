@@ -164,11 +164,32 @@ static void handles_survive_a_batch_that_fails(void **state)
     heapd_close(heap);
 }
 
+/* The library asks for a ring by itself after so and so many waits: not while a batch is open, which that would spoil. */
+static void a_ring_is_asked_for_between_batches(void **state)
+{
+    (void)state;
+    struct heapd_error error;
+    for (int waits = 0; waits < 2; waits++) {
+        struct heapd_connection *heap = join();
+        for (int i = 0; i < waits; i++)
+            DO(heapd_ping(heap, &error));
+        for (int i = 0; i < 1000 && !heapd_uses_ring(heap); i++) {
+            heapd_ticket ticket;
+            DO(heapd_open_batch(heap, 0, &error));
+            DO(heapd_begin_check_name(heap, HEAPD_GLOBAL, heapd_text("nothing"), 0, &ticket, &error));
+            DO(heapd_commit_batch(heap, &error));
+            DO(heapd_wait(heap, ticket, -1, NULL, &error));
+        }
+        heapd_close(heap);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_lost, start, stop),
         cmocka_unit_test_setup_teardown(handles_survive_a_batch_that_fails, start, stop),
+        cmocka_unit_test_setup_teardown(a_ring_is_asked_for_between_batches, start, stop),
     };
     return cmocka_run_group_tests_name("client batch", tests, NULL, NULL);
 }
