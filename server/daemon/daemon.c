@@ -186,6 +186,7 @@ static int make_rpc(struct hd_daemon *daemon)
                                    .max_connections = settings->max_connections,
                                    .max_parked = settings->max_parked,
                                    .max_unsealed_bytes = settings->max_unsealed_bytes,
+                                   .max_tokens = settings->max_tokens,
                                    .output_high_bytes = OUTPUT_HIGH_BYTES,
                                    .collect_interval_ns = settings->gc_interval_s * UINT64_C(1000000000),
                                    .collect_on_session_end = settings->gc_on_session_end};

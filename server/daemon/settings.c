@@ -27,6 +27,7 @@ void hd_settings_default(struct hd_settings *out)
         .max_parked = 1024,
         .max_rings = 128,
         .max_unsealed_bytes = (uint64_t)4 << 30,
+        .max_tokens = 65536,
         .log_level = HD_LOG_INFO,
         .gc_threshold = {700, 10, 10},
         .huge_pages = false,
@@ -137,6 +138,11 @@ static int set_max_rings(struct hd_settings *settings, const char *value, struct
     return set_bounded(&settings->max_rings, "max_rings", value, 0, 10000, reason);
 }
 
+static int set_max_tokens(struct hd_settings *settings, const char *value, struct hd_reason *reason)
+{
+    return set_bounded(&settings->max_tokens, "max_tokens", value, 1, 1u << 28, reason);
+}
+
 static int set_log_level(struct hd_settings *settings, const char *value, struct hd_reason *reason)
 {
     if (hd_log_level_parse(value, &settings->log_level))
@@ -233,6 +239,7 @@ static const struct key {
     {"max_parked", set_max_parked, false},
     {"max_rings", set_max_rings, false},
     {"max_unsealed", set_max_unsealed, false},
+    {"max_tokens", set_max_tokens, false},
     {"log_level", set_log_level, false},
     {"gc_threshold", set_gc_threshold, false},
     {"gc_interval", set_gc_interval, false},

@@ -33,6 +33,7 @@ struct hd_settings {
     uint32_t max_rings;       /* connections that may use shared memory at once; 0: none */
     uint32_t max_parked;      /* requests of a session that wait or go on in slices */
     uint64_t max_unsealed_bytes; /* of a session's buffers */
+    uint32_t max_tokens;         /* of a session, that are still good */
     enum hd_log_level log_level;
     uint32_t gc_threshold[3]; /* the first 0: no collection by itself */
     uint32_t gc_interval_s;   /* 0: no collection by the clock */

@@ -21,6 +21,17 @@ static int reply_secret(struct hd_call *call, uint8_t *secret, uint64_t ttl_ms)
     return hd_reply_message(call, &reply.base, 0);
 }
 
+static int check_count(struct hd_call *call)
+{
+    uint32_t limit = call->server->config.max_tokens;
+    if (limit == 0 || hd_tokens_made_by(&call->server->tokens, call->session->id) < limit)
+        return 0;
+    return hd_fail(call, HD_ELIMIT,
+                   "%u tokens of this session are neither used up nor out of date, as many as a session may have; give "
+                   "them fewer uses or less time, or raise max_tokens",
+                   limit);
+}
+
 int hd_run_make_token(struct hd_call *call, const void *message)
 {
     const Heapd__V1__MakeTokenRequest *request = message;
@@ -29,14 +40,19 @@ int hd_run_make_token(struct hd_call *call, const void *message)
     hd_value value;
     int error = hd_call_object(call, request->object, &value);
     if (!error)
+        error = check_count(call);
+    if (!error)
         error = random_bytes(call, secret);
     if (error)
         return error;
     uint64_t ttl_ms = request->ttl_ms ? request->ttl_ms : TTL_USUAL_MS;
     if (ttl_ms > TTL_MAX_MS)
         ttl_ms = TTL_MAX_MS;
-    uint64_t expires_ns = server->os->now_ns(server->os->context) + ttl_ms * 1000000;
-    error = hd_tokens_make(&server->tokens, secret, value, expires_ns, request->uses);
+    struct hd_token_wish wish = {.value = value,
+                                 .expires_ns = server->os->now_ns(server->os->context) + ttl_ms * 1000000,
+                                 .maker = call->session->id,
+                                 .uses = request->uses};
+    error = hd_tokens_make(&server->tokens, secret, &wish);
     /* A small reply, for which there is room: it cannot fail after the change. */
     return error ? error : reply_secret(call, secret, ttl_ms);
 }

@@ -4,8 +4,15 @@
 
 #define CAPACITY_MIN 16u
 
+struct hd_token_maker {
+    struct hd_token_maker *next; /* of its bucket */
+    uint64_t id;
+    uint32_t count; /* > 0 */
+};
+
 struct hd_token {
     struct hd_token *next; /* of its bucket */
+    struct hd_token_maker *maker;
     hd_value value;
     uint64_t expires_ns;
     uint32_t position;  /* in by_time */
@@ -16,6 +23,45 @@ struct hd_token {
 static const struct hd_allocator *allocator_of(const struct hd_tokens *tokens)
 {
     return &tokens->heap->account.allocator;
+}
+
+/* ---- makers ---- */
+
+static struct hd_token_maker **maker_link(const struct hd_tokens *tokens, uint64_t id)
+{
+    struct hd_token_maker *const *link = &tokens->makers[id % HD_TOKEN_MAKER_BUCKETS];
+    while (*link && (*link)->id != id)
+        link = &(*link)->next;
+    return (struct hd_token_maker **)(uintptr_t)link;
+}
+
+uint32_t hd_tokens_made_by(const struct hd_tokens *tokens, uint64_t maker)
+{
+    const struct hd_token_maker *found = *maker_link(tokens, maker);
+    return found ? found->count : 0;
+}
+
+/* NULL: no memory. */
+static struct hd_token_maker *join_maker(struct hd_tokens *tokens, uint64_t id)
+{
+    struct hd_token_maker **link = maker_link(tokens, id);
+    if (!*link) {
+        struct hd_token_maker *maker = hd_allocator_new(allocator_of(tokens), sizeof *maker);
+        if (!maker)
+            return NULL;
+        *maker = (struct hd_token_maker){.id = id};
+        *link = maker;
+    }
+    (*link)->count++;
+    return *link;
+}
+
+static void leave_maker(struct hd_tokens *tokens, struct hd_token_maker *maker)
+{
+    if (--maker->count)
+        return;
+    *maker_link(tokens, maker->id) = maker->next;
+    hd_allocator_free(allocator_of(tokens), maker, sizeof *maker);
 }
 
 static size_t scan(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
@@ -41,6 +87,7 @@ void hd_tokens_fini(struct hd_tokens *tokens)
         return;
     for (uint32_t i = 0; i < tokens->count; i++) {
         hd_gc_release(&tokens->heap->gc, tokens->by_time[i]->value);
+        leave_maker(tokens, tokens->by_time[i]->maker);
         hd_allocator_free(allocator_of(tokens), tokens->by_time[i], sizeof(struct hd_token));
     }
     hd_gc_remove_roots(&tokens->heap->gc, &tokens->roots);
@@ -154,8 +201,7 @@ static int grow(struct hd_tokens *tokens)
     return 0;
 }
 
-int hd_tokens_make(struct hd_tokens *tokens, const uint8_t secret[HD_TOKEN_BYTES], hd_value value, uint64_t expires_ns,
-                   uint32_t uses)
+int hd_tokens_make(struct hd_tokens *tokens, const uint8_t secret[HD_TOKEN_BYTES], const struct hd_token_wish *wish)
 {
     if (find(tokens, secret))
         return HD_EEXISTS;
@@ -165,9 +211,14 @@ int hd_tokens_make(struct hd_tokens *tokens, const uint8_t secret[HD_TOKEN_BYTES
     struct hd_token *token = hd_allocator_new(allocator_of(tokens), sizeof *token);
     if (!token)
         return HD_ENOMEM;
-    *token = (struct hd_token){.expires_ns = expires_ns, .uses_left = uses};
+    *token = (struct hd_token){.expires_ns = wish->expires_ns, .uses_left = wish->uses};
+    token->maker = join_maker(tokens, wish->maker);
+    if (!token->maker) {
+        hd_allocator_free(allocator_of(tokens), token, sizeof *token);
+        return HD_ENOMEM;
+    }
     memcpy(token->secret, secret, HD_TOKEN_BYTES);
-    token->value = hd_gc_retain(&tokens->heap->gc, value);
+    token->value = hd_gc_retain(&tokens->heap->gc, wish->value);
     struct hd_token **chain = chain_of(tokens, secret);
     token->next = *chain;
     *chain = token;
@@ -189,6 +240,7 @@ static hd_value take_away(struct hd_tokens *tokens, struct hd_token *token)
         sift_down(tokens, last, last->position);
     }
     hd_value value = token->value;
+    leave_maker(tokens, token->maker);
     hd_allocator_free(allocator_of(tokens), token, sizeof *token);
     return value;
 }
@@ -234,6 +286,12 @@ const char *hd_tokens_check(const struct hd_tokens *tokens)
             chained++;
     if (chained != tokens->count)
         return "tokens: each is in one chain";
+    uint64_t made = 0;
+    for (uint32_t i = 0; i < HD_TOKEN_MAKER_BUCKETS; i++)
+        for (const struct hd_token_maker *maker = tokens->makers[i]; maker; maker = maker->next)
+            made += maker->count;
+    if (made != tokens->count)
+        return "tokens: those of all makers are all";
     if (tokens->count > tokens->capacity || tokens->bucket_count != tokens->capacity)
         return "tokens: bucket_count";
     for (uint32_t i = 0; i < tokens->count; i++) {

@@ -11,6 +11,7 @@
  *     by_time is a binary heap: no token runs out before its parent
  *     each token is in one chain of `buckets`, that of its first bytes
  *     bucket_count is 0 or a power of two, and >= count
+ *     a maker is a session, which may have ended, that has tokens; theirs sum up to count
  *
  * The secret is the permission: it must come from the system's randomness. Bytes
  * are compared in constant time. No I/O, no clock: the caller says what time it is.
@@ -26,14 +27,17 @@
 #include "heap/heap.h"
 
 #define HD_TOKEN_BYTES 16
+#define HD_TOKEN_MAKER_BUCKETS 256
 
 struct hd_token;
+struct hd_token_maker;
 
 struct hd_tokens {
     struct hd_heap *heap; /* borrow */
     struct hd_root_source roots;
-    struct hd_token **by_time; /* own; accounted, as all of it */
-    struct hd_token **buckets; /* own */
+    struct hd_token **by_time;                             /* own; accounted, as all of it */
+    struct hd_token **buckets;                             /* own */
+    struct hd_token_maker *makers[HD_TOKEN_MAKER_BUCKETS]; /* own */
     uint32_t count;
     uint32_t capacity; /* of by_time */
     uint32_t bucket_count;
@@ -47,13 +51,23 @@ void hd_tokens_init(struct hd_tokens *tokens, struct hd_heap *heap);
 /* Releases what the tokens hold. Takes one that was never initialised. O(count). */
 void hd_tokens_fini(struct hd_tokens *tokens);
 
+/* What a token is to be. */
+struct hd_token_wish {
+    hd_value value; /* borrow: the token takes a reference of its own */
+    uint64_t expires_ns;
+    uint64_t maker; /* the session's id */
+    uint32_t uses;  /* how often it may be redeemed; 0: as often as anyone likes */
+};
+
 /*
- * Makes a token with these bytes. Takes a reference of its own to the value.
- * `uses`: how often it may be redeemed; 0: as often as anyone likes. HD_ENOMEM,
- * HD_EEXISTS (the same bytes again: whoever asked has no randomness). O(log count).
+ * Makes a token with these bytes. HD_ENOMEM, HD_EEXISTS (the same bytes again: whoever asked has no randomness).
+ * O(log count).
  */
-int hd_tokens_make(struct hd_tokens *tokens, const uint8_t secret[HD_TOKEN_BYTES], hd_value value, uint64_t expires_ns,
-                   uint32_t uses) HD_MUST_USE;
+int hd_tokens_make(struct hd_tokens *tokens, const uint8_t secret[HD_TOKEN_BYTES],
+                   const struct hd_token_wish *wish) HD_MUST_USE;
+
+/* The tokens that this session has made and that are still good. */
+uint32_t hd_tokens_made_by(const struct hd_tokens *tokens, uint64_t maker);
 
 /*
  * A new reference to what the token names; the last use takes the token away.

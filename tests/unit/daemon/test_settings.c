@@ -57,6 +57,7 @@ static void reads_every_key(void **state)
                                   "max_slots = 64K\n"
                                   "max_frame = 1m\n"
                                   "max_parked = 7\n"
+                                  "max_tokens = 8K\n"
                                   "log_level = debug\n"
                                   "gc_threshold = 500 20 5\n"
                                   "gc_interval = 60\n"
@@ -72,6 +73,7 @@ static void reads_every_key(void **state)
     assert_int_equal(s.max_slots, 65536);
     assert_int_equal(s.max_frame_bytes, 1 << 20);
     assert_int_equal(s.max_parked, 7);
+    assert_int_equal(s.max_tokens, 8192);
     assert_int_equal(s.log_level, HD_LOG_DEBUG);
     assert_int_equal(s.gc_threshold[0], 500);
     assert_int_equal(s.gc_threshold[1], 20);

@@ -85,7 +85,8 @@ static int make(struct world *world, unsigned number, hd_value value, uint64_t e
 {
     uint8_t secret[HD_TOKEN_BYTES];
     secret_of(number, secret);
-    return hd_tokens_make(&world->tokens, secret, value, expires_ns, uses);
+    struct hd_token_wish wish = {.value = value, .expires_ns = expires_ns, .maker = 1 + number % 3, .uses = uses};
+    return hd_tokens_make(&world->tokens, secret, &wish);
 }
 
 static int redeem(struct world *world, unsigned number, uint64_t now_ns, hd_value *out)
@@ -154,9 +155,13 @@ static void at_most(void **state)
     struct world *world = *state;
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(make(world, i, hd_value_int(5), 1, 0), 0);
+    assert_int_equal(hd_tokens_made_by(&world->tokens, 1), 4);
+    assert_int_equal(hd_tokens_made_by(&world->tokens, 2), 3);
+    assert_int_equal(hd_tokens_made_by(&world->tokens, 4), 0);
     assert_true(hd_tokens_expire(&world->tokens, 1, 4));
     assert_int_equal(world->tokens.count, 6);
     assert_false(hd_tokens_expire(&world->tokens, 1, 100));
+    assert_int_equal(hd_tokens_made_by(&world->tokens, 1), 0);
 }
 
 static void no_memory(void **state)
@@ -166,7 +171,7 @@ static void no_memory(void **state)
     unsigned made = 0;
     for (unsigned i = 0; made < 40; i++) {
         world->asked = 0;
-        world->fail_at = i % 4; /* 0: none fails */
+        world->fail_at = i % 5; /* 0: none fails */
         int error = make(world, made, list, 1, 0);
         world->fail_at = 0;
         assert_null(hd_tokens_check(&world->tokens)); /* the heap's check would miss the reference of this test */
