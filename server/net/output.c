@@ -133,34 +133,29 @@ static size_t send_bytes(struct hd_connection *connection, const uint8_t *bytes,
     return count;
 }
 
-/* Beside a ring the descriptor went with a bell; its frame, and what follows, go into the ring. */
-static size_t send_frames_after(struct hd_connection *connection, const uint8_t *bytes, size_t count)
-{
-    size_t next;
-    if (hd_rpc_next_descriptor(connection->rpc, &next) >= 0 && next < count)
-        count = next;
-    return send_bytes(connection, bytes, count);
-}
-
-/* Output up to the next frame that takes a descriptor along, or from there on. What went. */
-static size_t send_frames(struct hd_connection *connection, const uint8_t *bytes, size_t count)
+/*
+ * Output up to the next frame that takes a descriptor along, or from there up to the one after that. What went, of
+ * *wanted. Beside a ring the descriptor goes with a bell, and its frame into the ring.
+ */
+static size_t send_frames(struct hd_connection *connection, const uint8_t *bytes, size_t count, size_t *wanted)
 {
     size_t before;
     int fd = hd_rpc_next_descriptor(connection->rpc, &before);
-    if (fd < 0)
-        return send_bytes(connection, bytes, count);
-    if (before > 0)
-        return send_bytes(connection, bytes, before < count ? before : count);
-    size_t sent = 0;
-    if (hd_net_ring_state(connection) != HD_RING_OPEN)
-        sent = send_descriptor(connection, fd, bytes, count);
-    else if (hd_connection_ring_bell(connection, fd))
-        sent = SIZE_MAX;
+    if (fd < 0 || before > 0) {
+        *wanted = fd < 0 || before > count ? count : before;
+        return send_bytes(connection, bytes, *wanted);
+    }
+    *wanted = hd_rpc_descriptor_reach(connection->rpc, count);
+    if (hd_net_ring_state(connection) == HD_RING_OPEN) {
+        if (!hd_connection_ring_bell(connection, fd))
+            return 0;
+        hd_rpc_descriptor_sent(connection->rpc);
+        return send_bytes(connection, bytes, *wanted);
+    }
+    size_t sent = send_descriptor(connection, fd, bytes, *wanted);
     if (sent == 0)
         return 0;
     hd_rpc_descriptor_sent(connection->rpc);
-    if (sent == SIZE_MAX)
-        return send_frames_after(connection, bytes, count);
     connection->net->stats.sent_bytes += connection->deaf ? 0 : sent;
     return sent;
 }
@@ -192,12 +187,13 @@ void hd_connection_send(struct hd_connection *connection)
         }
         if (count == 0)
             return;
-        size_t sent = send_frames(connection, bytes, count);
+        size_t wanted;
+        size_t sent = send_frames(connection, bytes, count, &wanted);
         if (sent) {
             hd_rpc_sent(connection->rpc, sent);
             hd_net_ring_socket_sent(connection, sent);
         }
-        if (sent < count)
+        if (sent < wanted)
             return;
     }
 }

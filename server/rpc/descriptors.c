@@ -48,6 +48,15 @@ int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *b
     return first->fd;
 }
 
+size_t hd_rpc_descriptor_reach(const struct hd_rpc_connection *connection, size_t count)
+{
+    const struct hd_passing *first = connection->passing.first;
+    if (!first || !first->next)
+        return count;
+    uint64_t reach = first->next->position - connection->passing.sent_bytes;
+    return reach < count ? (size_t)reach : count;
+}
+
 void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection)
 {
     struct hd_passing_list *list = &connection->passing;

@@ -29,6 +29,7 @@ struct hd_rpc_config {
     uint32_t max_connections;
     uint32_t max_parked;          /* requests of a session that wait or go on in slices */
     uint64_t max_unsealed_bytes;  /* of a session's buffers; 0: no limit of its own */
+    uint32_t max_tokens;          /* of a session, that are still good; 0: no limit of its own */
     size_t output_high_bytes;     /* above: no further request of this connection starts */
     uint32_t at_once_nodes;       /* literals of more nodes are built in slices; 0: 4096 */
     uint64_t collect_interval_ns; /* a full collection begins so often, unless nothing happened; 0: never */
@@ -126,6 +127,8 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
  */
 int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before);
 void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
+/* Of the output, what may go along with the first descriptor: up to the frame that takes the second. At most `count`. */
+size_t hd_rpc_descriptor_reach(const struct hd_rpc_connection *connection, size_t count);
 /*
  * There is no memory for input that has not been read yet. True: it may wait, and
  * does not want input until memory was looked for; then it comes up as ready, and

@@ -118,7 +118,7 @@ uint64_t rpc_world_stat(struct rpc_world *world, const char *name)
 
 void rpc_client_connect(struct rpc_client *client, struct rpc_world *world, bool admin)
 {
-    const struct hd_rpc_peer peer = {.pid = 17, .uid = 1000, .admin = admin};
+    const struct hd_rpc_peer peer = {.pid = 17, .uid = 1000, .admin = admin, .takes_descriptors = true};
     memset(client, 0, sizeof *client);
     client->world = world;
     hd_buffer_init(&client->input, &hd_allocator_libc, BUFFER_MAX_BYTES);
