@@ -1,305 +1,50 @@
-/* Buffers: their bytes go through memory that is shared, or over TCP in parts. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+/* Reading buffers: mapped where memory can be shared, else in parts. */
+#include "client/lib/buffer.h"
+
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "client/lib/call.h"
 #include "client/lib/mapping.h"
 #include "client/lib/method.h"
-#include "client/lib/transport.h"
 #include "heapd/v1/buffer.pb-c.h"
-#include "heapd/v1/object.pb-c.h"
 
-/* What the daemon takes and gives at once. */
-#define HD_BUFFER_PART_BYTES ((size_t)256 << 10)
-/* Parts under way at once, over TCP. */
-#define HD_BUFFER_PARTS 8
-
-struct heapd_buffer_writer {
-    struct heapd_connection *connection; /* borrow */
-    heapd_handle handle;                 /* own */
-    uint64_t bytes;
-    void *data; /* own; NULL: not mapped; without a descriptor, memory that is sent when it is sealed */
-    int fd;     /* own; -1: bytes travel in parts */
-};
-
-/* ---- requests that may bring a descriptor ---- */
-
-/* As hd_call_sync; *fd (own) is what came with the reply, or -1. */
-static int sync_with_descriptor(struct heapd_connection *connection, const struct hd_call *call,
-                                struct heapd_result *result, int *fd, struct heapd_error *error)
-{
-    int code = hd_enter(connection, error);
-    if (code)
-        return code;
-    struct hd_request *request;
-    code = hd_call_queue(connection, call, &request, error);
-    if (!code) {
-        struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
-        request->claimed = true;
-        int timed_out = hd_transport_wait(connection, &wait, -1);
-        (void)timed_out; /* without a timeout it cannot be */
-        *fd = request->descriptor;
-        request->descriptor = -1;
-        code = hd_call_take(connection, request, result, error);
-    }
-    hd_leave(connection);
-    return code;
-}
-
-static int fail_without_descriptor(struct heapd_error *error)
+int hd_buffer_fail_descriptor(struct heapd_error *error)
 {
     return hd_fail_with(error, HD_EDESCRIPTORS,
                         "this process has no descriptor left to take a buffer by; close some or raise its limit");
 }
 
-static int get(struct heapd_connection *connection, heapd_handle handle, bool want_descriptor,
-               struct heapd_buffer_info *out, int *fd, struct heapd_error *error)
+static void get_call(struct hd_call *call, Heapd__V1__GetBufferRequest *message, heapd_handle handle,
+                     bool want_descriptor)
 {
-    Heapd__V1__GetBufferRequest message = HEAPD__V1__GET_BUFFER_REQUEST__INIT;
-    message.object = handle;
-    message.want_descriptor = want_descriptor;
-    struct hd_call call = {.method = HEAPD_METHOD_GET_BUFFER, .message = &message.base};
+    *message = (Heapd__V1__GetBufferRequest)HEAPD__V1__GET_BUFFER_REQUEST__INIT;
+    message->object = handle;
+    message->want_descriptor = want_descriptor;
+    *call = (struct hd_call){.method = HEAPD_METHOD_GET_BUFFER, .message = &message->base};
+}
+
+int heapd_buffer_look(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer_info *out,
+                      struct heapd_error *error)
+{
+    Heapd__V1__GetBufferRequest message;
+    struct hd_call call;
     struct heapd_result result = {0};
-    *fd = -1;
-    int code = sync_with_descriptor(connection, &call, &result, fd, error);
+    get_call(&call, &message, handle, false);
+    int code = hd_call_sync(connection, &call, 0, &result, error);
     if (!code)
         *out = result.as.buffer;
     heapd_result_clear(&result);
     return code;
 }
 
-/* ---- writing ---- */
-
-int heapd_buffer_create(struct heapd_connection *connection, uint64_t bytes, struct heapd_buffer_writer **out,
-                        struct heapd_error *error)
+int heapd_begin_buffer_look(struct heapd_connection *connection, heapd_handle handle, heapd_ticket *ticket,
+                            struct heapd_error *error)
 {
-    int code = hd_check_process(connection, error);
-    if (code)
-        return code;
-    struct heapd_buffer_writer *writer = malloc(sizeof *writer);
-    if (!writer)
-        return hd_fail_with(error, HD_ENOMEM, "this process has no memory for a buffer's writer");
-    Heapd__V1__CreateBufferRequest message = HEAPD__V1__CREATE_BUFFER_REQUEST__INIT;
-    message.size = bytes;
-    message.want_descriptor = connection->is_local;
-    struct hd_call call = {.method = HEAPD_METHOD_CREATE_BUFFER, .message = &message.base, .into = &message.into};
-    struct heapd_result result = {0};
-    *writer = (struct heapd_buffer_writer){.connection = connection, .bytes = bytes, .fd = -1};
-    code = sync_with_descriptor(connection, &call, &result, &writer->fd, error);
-    writer->handle = result.value.as.ref;
-    heapd_result_clear(&result);
-    if (!code && connection->is_local && writer->fd < 0) {
-        (void)heapd_release(connection, writer->handle);
-        code = fail_without_descriptor(error);
-    }
-    if (code) {
-        free(writer);
-        return code;
-    }
-    *out = writer;
-    return 0;
-}
-
-void *heapd_buffer_writer_data(struct heapd_buffer_writer *writer)
-{
-    if (writer->data || writer->bytes > SIZE_MAX)
-        return writer->data;
-    int flags = writer->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-    void *data = mmap(NULL, (size_t)writer->bytes, PROT_READ | PROT_WRITE, flags, writer->fd, 0);
-    if (data == MAP_FAILED)
-        return NULL;
-    /* Where the system gives huge pages for the asking, filling it costs a third. */
-    (void)madvise(data, (size_t)writer->bytes, MADV_HUGEPAGE);
-    writer->data = data;
-    return data;
-}
-
-heapd_handle heapd_buffer_writer_handle(const struct heapd_buffer_writer *writer)
-{
-    return writer->handle;
-}
-
-int heapd_buffer_writer_fd(const struct heapd_buffer_writer *writer)
-{
-    return writer->fd;
-}
-
-static void unmap(struct heapd_buffer_writer *writer)
-{
-    if (writer->data)
-        (void)munmap(writer->data, (size_t)writer->bytes);
-    writer->data = NULL;
-}
-
-/* Parts, some of them under way at once; a failure is told by the first. */
-static int write_parts(struct heapd_buffer_writer *writer, uint64_t offset, const uint8_t *data, size_t bytes,
-                       struct heapd_error *error)
-{
-    heapd_ticket tickets[HD_BUFFER_PARTS];
-    size_t begun = 0, waited = 0;
-    int code = 0;
-    for (size_t done = 0; done < bytes && !code;) {
-        Heapd__V1__WriteBufferRequest message = HEAPD__V1__WRITE_BUFFER_REQUEST__INIT;
-        size_t part = bytes - done < HD_BUFFER_PART_BYTES ? bytes - done : HD_BUFFER_PART_BYTES;
-        size_t most = writer->connection->server.max_frame_bytes / 2;
-        part = part < most ? part : most;
-        message.object = writer->handle;
-        message.offset = offset + done;
-        message.data = (ProtobufCBinaryData){part, (uint8_t *)(uintptr_t)(data + done)}; /* read only */
-        if (begun - waited == HD_BUFFER_PARTS)
-            code = heapd_wait(writer->connection, tickets[waited++ % HD_BUFFER_PARTS], -1, NULL, error);
-        if (!code)
-            code = hd_begin(writer->connection, HEAPD_METHOD_WRITE_BUFFER, &message.base, 0,
-                            &tickets[begun % HD_BUFFER_PARTS], error);
-        if (!code)
-            begun++;
-        done += part;
-    }
-    while (waited < begun) {
-        struct heapd_error later;
-        int failed = heapd_wait(writer->connection, tickets[waited++ % HD_BUFFER_PARTS], -1, NULL, &later);
-        if (failed && !code && error)
-            *error = later;
-        code = code ? code : failed;
-    }
-    return code;
-}
-
-static int write_file(const struct heapd_buffer_writer *writer, uint64_t offset, const uint8_t *data, size_t bytes,
-                      struct heapd_error *error)
-{
-    for (size_t done = 0; done < bytes;) {
-        ssize_t put = pwrite(writer->fd, data + done, bytes - done, (off_t)(offset + done));
-        if (put < 0 && errno != EINTR) {
-            char text[96];
-            return hd_fail_with(error, HD_ENOMEM, "the system has no memory for the buffer: %s",
-                                strerror_r(errno, text, sizeof text));
-        }
-        done += put > 0 ? (size_t)put : 0;
-    }
-    return 0;
-}
-
-int heapd_buffer_write(struct heapd_buffer_writer *writer, uint64_t offset, const void *data, size_t bytes,
-                       struct heapd_error *error)
-{
-    int code = hd_check_process(writer->connection, error);
-    if (code)
-        return code;
-    if (offset > writer->bytes || bytes > writer->bytes - offset)
-        return hd_fail_with(error, HD_EINDEX, "%zu bytes at %llu do not lie within a buffer of %llu", bytes,
-                            (unsigned long long)offset, (unsigned long long)writer->bytes);
-    if (writer->fd >= 0)
-        code = write_file(writer, offset, data, bytes, error);
-    else if (writer->data)
-        memcpy((uint8_t *)writer->data + offset, data, bytes);
-    else
-        code = write_parts(writer, offset, data, bytes, error);
-    if (!code)
-        hd_succeed(error);
-    return code;
-}
-
-static void free_writer(struct heapd_buffer_writer *writer)
-{
-    unmap(writer);
-    if (writer->fd >= 0)
-        close(writer->fd);
-    free(writer);
-}
-
-int heapd_buffer_seal(struct heapd_buffer_writer *writer, heapd_handle *out, struct heapd_error *error)
-{
-    struct heapd_connection *connection = writer->connection;
-    int code = hd_check_process(connection, error);
-    if (!code && writer->fd < 0 && writer->data)
-        code = write_parts(writer, 0, writer->data, (size_t)writer->bytes, error);
-    if (code)
-        return code;
-    /* Nobody may have it mapped for writing, not even we. */
-    if (writer->fd >= 0)
-        unmap(writer);
-    Heapd__V1__SealBufferRequest message = HEAPD__V1__SEAL_BUFFER_REQUEST__INIT;
-    message.object = writer->handle;
-    struct heapd_result result = {0};
-    code = hd_sync(connection, HEAPD_METHOD_SEAL_BUFFER, &message.base, 0, &result, error);
-    heapd_result_clear(&result);
-    if (code)
-        return code;
-    *out = writer->handle;
-    free_writer(writer);
-    return 0;
-}
-
-void heapd_buffer_abandon(struct heapd_buffer_writer *writer)
-{
-    if (!writer)
-        return;
-    if (hd_check_process(writer->connection, NULL) == 0)
-        (void)heapd_release(writer->connection, writer->handle);
-    free_writer(writer);
-}
-
-/*
- * Does the system give huge pages of shared memory to those that ask, but not to those that write to a file? Then it
- * is mapped and written to. (With "always" and "within_size" a write gets them too, and without any it is the cheaper
- * way.)
- */
-static bool must_ask_for_huge_pages(void)
-{
-    char text[128] = "";
-    int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t count = read(fd, text, sizeof text - 1);
-    close(fd);
-    return count > 0 && strstr(text, "[advise]");
-}
-
-#define HD_HUGE_PAGE_BYTES ((uint64_t)2 << 20)
-
-static int fill(struct heapd_buffer_writer *writer, const void *data, uint64_t bytes, struct heapd_error *error)
-{
-    void *to = NULL;
-    if (writer->fd >= 0 && bytes >= HD_HUGE_PAGE_BYTES && must_ask_for_huge_pages())
-        to = heapd_buffer_writer_data(writer);
-    if (!to)
-        return heapd_buffer_write(writer, 0, data, (size_t)bytes, error);
-    memcpy(to, data, (size_t)bytes);
-    return 0;
-}
-
-int heapd_buffer_put(struct heapd_connection *connection, const void *data, uint64_t bytes, heapd_handle *out,
-                     struct heapd_error *error)
-{
-    struct heapd_buffer_writer *writer;
-    if (bytes > SIZE_MAX)
-        return hd_fail_with(error, HD_EINVALID, "more bytes than this process can have");
-    int code = heapd_buffer_create(connection, bytes, &writer, error);
-    if (code)
-        return code;
-    code = fill(writer, data, bytes, error);
-    if (!code)
-        code = heapd_buffer_seal(writer, out, error);
-    if (code)
-        heapd_buffer_abandon(writer);
-    return code;
-}
-
-/* ---- reading ---- */
-
-int heapd_buffer_look(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer_info *out,
-                      struct heapd_error *error)
-{
-    int fd;
-    int code = get(connection, handle, false, out, &fd, error);
-    if (!code && fd >= 0)
-        close(fd);
-    return code;
+    Heapd__V1__GetBufferRequest message;
+    struct hd_call call;
+    get_call(&call, &message, handle, false);
+    return hd_call_begin(connection, &call, 0, ticket, error);
 }
 
 /* All of it, in parts, some of them under way at once. */
@@ -335,50 +80,113 @@ static int read_parts(struct heapd_connection *connection, heapd_handle handle, 
     return code;
 }
 
-static int get_in_parts(struct heapd_connection *connection, heapd_handle handle, const struct heapd_buffer_info *info,
+static int get_in_parts(struct heapd_connection *connection, heapd_handle handle, uint64_t bytes,
                         struct heapd_buffer **out, struct heapd_error *error)
 {
     struct heapd_buffer *buffer;
     void *data;
-    if (hd_mapping_private(info->bytes, &buffer, &data))
+    if (hd_mapping_private(bytes, &buffer, &data))
         return hd_fail_with(error, HD_ENOMEM, "this process has no memory for a buffer of %llu bytes",
-                            (unsigned long long)info->bytes);
-    int code = read_parts(connection, handle, data, info->bytes, error);
+                            (unsigned long long)bytes);
+    int code = read_parts(connection, handle, data, bytes, error);
     if (code) {
         heapd_buffer_release(buffer);
         return code;
     }
-    hd_mapping_share(buffer, connection->number, info->serial);
+    hd_mapping_protect(buffer);
     *out = buffer;
     return 0;
+}
+
+static int map(int fd, uint64_t bytes, struct heapd_buffer **out, struct heapd_error *error)
+{
+    int code = hd_mapping_of_file(fd, bytes, out);
+    if (!code)
+        return 0;
+    return hd_fail_with(error, code, "a buffer of %llu bytes cannot be mapped: %s", (unsigned long long)bytes,
+                        hd_error_text(code));
+}
+
+/* The descriptor stays the result's. */
+static int take(struct heapd_connection *connection, heapd_handle handle, const struct heapd_result *result,
+                struct heapd_buffer **out, struct heapd_error *error)
+{
+    const struct heapd_buffer_info *info = &result->as.buffer;
+    struct heapd_buffer *buffer = hd_mapping_find(connection->number, HD_MAPPING_SERIAL, info->serial);
+    int code = 0;
+    if (!buffer) {
+        if (!connection->is_local)
+            code = get_in_parts(connection, handle, info->bytes, &buffer, error);
+        else if (!result->descriptor)
+            code = hd_buffer_fail_descriptor(error);
+        else
+            code = map(result->descriptor - 1, info->bytes, &buffer, error);
+        if (code)
+            return code;
+        hd_mapping_remember(buffer, connection->number, HD_MAPPING_SERIAL, info->serial);
+    }
+    hd_mapping_remember(buffer, connection->number, HD_MAPPING_HANDLE, handle);
+    *out = buffer;
+    hd_succeed(error);
+    return 0;
+}
+
+/* What this process has mapped by a handle that it still holds. *out NULL: the daemon is to be asked. */
+static int find_mapped(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer **out,
+                       struct heapd_error *error)
+{
+    int code = hd_enter(connection, error);
+    if (code)
+        return code;
+    code = hd_check_alive(connection, error);
+    if (!code) {
+        bool held = hd_slots_is_held(&connection->slots, handle);
+        *out = held ? hd_mapping_find(connection->number, HD_MAPPING_HANDLE, handle) : NULL;
+        hd_succeed(error);
+    }
+    hd_leave(connection);
+    return code;
 }
 
 int heapd_buffer_get(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer **out,
                      struct heapd_error *error)
 {
-    struct heapd_buffer_info info;
-    int fd;
-    int code = get(connection, handle, false, &info, &fd, error);
-    if (fd >= 0)
-        close(fd);
-    if (code)
-        return code;
-    struct heapd_buffer *known = hd_mapping_find(connection->number, info.serial);
-    if (known) {
+    struct heapd_buffer *known;
+    Heapd__V1__GetBufferRequest message;
+    struct hd_call call;
+    struct heapd_result result = {0};
+    int code = find_mapped(connection, handle, &known, error);
+    if (!code && known)
         *out = known;
-        return 0;
-    }
-    if (!connection->is_local)
-        return get_in_parts(connection, handle, &info, out, error);
-    code = get(connection, handle, true, &info, &fd, error);
+    if (code || known)
+        return code;
+    get_call(&call, &message, handle, connection->is_local);
+    code = hd_call_sync(connection, &call, 0, &result, error);
+    if (!code)
+        code = take(connection, handle, &result, out, error);
+    heapd_result_clear(&result);
+    return code;
+}
+
+int heapd_begin_buffer_get(struct heapd_connection *connection, heapd_handle handle, heapd_ticket *ticket,
+                           struct heapd_error *error)
+{
+    Heapd__V1__GetBufferRequest message;
+    struct hd_call call;
+    int code = hd_check_process(connection, error);
     if (code)
         return code;
-    if (fd < 0)
-        return fail_without_descriptor(error);
-    code = hd_mapping_of_file(fd, info.bytes, connection->number, info.serial, out);
-    close(fd);
-    if (code)
-        return hd_fail_with(error, code, "a buffer of %llu bytes cannot be mapped: %s", (unsigned long long)info.bytes,
-                            hd_error_text(code));
-    return 0;
+    get_call(&call, &message, handle, connection->is_local);
+    return hd_call_begin(connection, &call, 0, ticket, error);
+}
+
+int heapd_buffer_take(struct heapd_connection *connection, heapd_handle handle,
+                      const struct heapd_result *result, struct heapd_buffer **out, struct heapd_error *error)
+{
+    int code = hd_check_process(connection, error);
+    if (!code && (result->method != HEAPD_METHOD_GET_BUFFER || !result->as.buffer.sealed))
+        code = hd_fail_with(error, HD_EINVALID, "the result is not that of a request for a buffer");
+    if (!code)
+        code = take(connection, handle, result, out, error);
+    return code;
 }

@@ -1,6 +1,7 @@
 #include "client/lib/call.h"
 
 #include "client/lib/transport.h"
+#include "client/lib/wait.h"
 
 /* Enough to fill a write; a program that begins many requests sends them on the way. */
 #define HD_SEND_BYTES ((size_t)64 << 10)
@@ -103,7 +104,7 @@ static int make_room(struct heapd_connection *connection, struct heapd_error *er
         if (connection->never_wait)
             return hd_fail_with(error, HD_ELIMIT, "%zu bytes of requests are unsent; step the connection first",
                                 hd_buffer_readable(&connection->output));
-        int timed_out = hd_transport_wait(connection, &(struct hd_wait){.kind = HD_WAIT_ROOM}, -1);
+        int timed_out = hd_wait_for(connection, &(struct hd_wait){.kind = HD_WAIT_ROOM}, -1);
         (void)timed_out; /* without a timeout it cannot be */
     }
     return hd_check_alive(connection, error);
@@ -243,7 +244,9 @@ int hd_call_take(struct heapd_connection *connection, struct hd_request *request
         hd_succeed(error);
         if (result) {
             *result = request->result;
+            result->descriptor = request->descriptor + 1;
             request->result = (struct heapd_result){0};
+            request->descriptor = -1;
         } else if (request->result.value.kind == HEAPD_VALUE_REF && !request->handed_out) {
             (void)hd_slots_release(&connection->slots, request->into);
         }
@@ -266,10 +269,9 @@ int hd_call_sync(struct heapd_connection *connection, const struct hd_call *call
     if (!code) {
         struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
         request->claimed = true;
-        int timed_out = hd_transport_wait(connection, &wait, -1);
+        int timed_out = hd_wait_for(connection, &wait, -1);
         (void)timed_out; /* without a timeout it cannot be */
         code = hd_call_take(connection, request, result, error);
-        hd_transport_consider_ring(connection);
     }
     hd_leave(connection);
     return code;

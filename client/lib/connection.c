@@ -8,7 +8,7 @@
 #include "client/lib/address.h"
 #include "client/lib/call.h"
 #include "client/lib/ring.h"
-#include "client/lib/transport.h"
+#include "client/lib/wait.h"
 #include "client/lib/watch.h"
 #include "heapd/v1/session.pb-c.h"
 
@@ -173,7 +173,7 @@ static int greet(struct heapd_connection *connection, const struct heapd_options
         return code;
     struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
     int timeout_ms = options->connect_timeout_ms > INT32_MAX ? INT32_MAX : (int)options->connect_timeout_ms;
-    if (hd_transport_wait(connection, &wait, timeout_ms) == HEAPD_PENDING)
+    if (hd_wait_for(connection, &wait, timeout_ms) == HEAPD_PENDING)
         return hd_fail_with(error, HD_EUNAVAILABLE, "someone listens there but did not greet within %d ms", timeout_ms);
     struct heapd_result result = {0};
     code = hd_call_take(connection, request, &result, error);
@@ -194,7 +194,7 @@ int heapd_connect_fd(int fd, const struct heapd_options *given, struct heapd_con
     pthread_mutex_lock(&connection->lock);
     int code = greet(connection, &options, error);
     if (!code && connection->ring_wanted == HEAPD_RING_ALWAYS)
-        hd_transport_open_ring(connection);
+        hd_wait_open_ring(connection);
     pthread_mutex_unlock(&connection->lock);
     if (code) {
         connection_free(connection);
@@ -232,7 +232,7 @@ static void say_goodbye(struct heapd_connection *connection)
     if (hd_call_queue(connection, &call, &request, NULL))
         return;
     struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
-    int timed_out = hd_transport_wait(connection, &wait, HD_GOODBYE_TIMEOUT_MS);
+    int timed_out = hd_wait_for(connection, &wait, HD_GOODBYE_TIMEOUT_MS);
     (void)timed_out; /* then the daemon sees a connection that ends without goodbye, which does no harm */
 }
 

@@ -3,7 +3,7 @@
 
 #include "client/lib/call.h"
 #include "client/lib/stream.h"
-#include "client/lib/transport.h"
+#include "client/lib/wait.h"
 #include "common/literal.h"
 #include "heapd/v1/object.pb-c.h"
 
@@ -86,7 +86,7 @@ static int next_part(struct heapd_export *reader, struct hd_stream_part **out)
         return code;
     struct hd_request *request = hd_request_table_find(&connection->requests, reader->request_id);
     struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
-    int timed_out = hd_transport_wait(connection, &wait, -1);
+    int timed_out = hd_wait_for(connection, &wait, -1);
     (void)timed_out; /* without a timeout it cannot be */
     *out = hd_stream_pop(&reader->stream);
     if (*out) {
@@ -309,7 +309,7 @@ int heapd_export_wait(struct heapd_export *reader, int timeout_ms)
     struct hd_request *request = hd_request_table_find(&connection->requests, reader->request_id);
     struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
     bool is_here = !request || request->answered || reader->stream.first;
-    int code = is_here ? 0 : timeout_ms == 0 ? HEAPD_PENDING : hd_transport_wait(connection, &wait, timeout_ms);
+    int code = is_here ? 0 : timeout_ms == 0 ? HEAPD_PENDING : hd_wait_for(connection, &wait, timeout_ms);
     hd_leave(connection);
     return code;
 }

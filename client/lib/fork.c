@@ -5,7 +5,7 @@
 
 #include "client/lib/call.h"
 #include "client/lib/method.h"
-#include "client/lib/transport.h"
+#include "client/lib/wait.h"
 #include "client/lib/wire.h"
 #include "heapd/v1/token.pb-c.h"
 
@@ -54,7 +54,7 @@ static int copy_session(struct heapd_connection *connection, struct heapd_connec
     if (!code) {
         struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
         request->claimed = true;
-        int timed_out = hd_transport_wait(connection, &wait, -1);
+        int timed_out = hd_wait_for(connection, &wait, -1);
         (void)timed_out; /* without a timeout it cannot be */
         code = hd_call_take(connection, request, NULL, error);
         if (code) {

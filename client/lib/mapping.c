@@ -7,13 +7,14 @@
 
 #define HD_MAPPING_BUCKETS 256
 
-/* How one connection knows a mapping. */
+/* How one connection knows a mapping; at most one of a kind. */
 struct alias {
     struct alias *chain;
     struct alias *next; /* of the mapping */
     struct heapd_buffer *buffer;
     uint64_t connection_number;
-    uint64_t serial;
+    uint64_t number;
+    enum hd_mapping_key key;
 };
 
 struct heapd_buffer {
@@ -48,9 +49,10 @@ static void watch_forks(void)
     (void)pthread_atfork(take_lock, leave_lock, leave_lock);
 }
 
-static struct alias **alias_bucket(uint64_t connection_number, uint64_t serial)
+static struct alias **alias_bucket(uint64_t connection_number, uint64_t number)
 {
-    return &aliases[(connection_number * 31 + serial) % HD_MAPPING_BUCKETS];
+    /* Of a handle, slot and generation. */
+    return &aliases[(connection_number * 31 + number + (number >> 32) * 7) % HD_MAPPING_BUCKETS];
 }
 
 static struct heapd_buffer **file_bucket(ino_t inode)
@@ -58,23 +60,51 @@ static struct heapd_buffer **file_bucket(ino_t inode)
     return &files[(uint64_t)inode % HD_MAPPING_BUCKETS];
 }
 
-/* With the lock held. Without memory for it the next get passes a descriptor again. */
-static void add_alias(struct heapd_buffer *buffer, uint64_t connection_number, uint64_t serial)
+/* With the lock held. */
+static void link_alias(struct alias *alias)
 {
-    struct alias *alias = malloc(sizeof *alias);
-    if (!alias)
-        return;
-    struct alias **bucket = alias_bucket(connection_number, serial);
-    *alias = (struct alias){*bucket, buffer->aliases, buffer, connection_number, serial};
+    struct alias **bucket = alias_bucket(alias->connection_number, alias->number);
+    alias->chain = *bucket;
     *bucket = alias;
-    buffer->aliases = alias;
 }
 
-struct heapd_buffer *hd_mapping_find(uint64_t connection_number, uint64_t serial)
+static void unlink_alias(const struct alias *alias)
+{
+    struct alias **link = alias_bucket(alias->connection_number, alias->number);
+    while (*link != alias)
+        link = &(*link)->chain;
+    *link = alias->chain;
+}
+
+void hd_mapping_remember(struct heapd_buffer *buffer, uint64_t connection_number, enum hd_mapping_key key,
+                         uint64_t number)
 {
     pthread_mutex_lock(&lock);
-    struct alias *alias = *alias_bucket(connection_number, serial);
-    while (alias && (alias->connection_number != connection_number || alias->serial != serial))
+    struct alias *alias = buffer->aliases;
+    while (alias && (alias->connection_number != connection_number || alias->key != key))
+        alias = alias->next;
+    if (alias) {
+        unlink_alias(alias);
+    } else {
+        alias = malloc(sizeof *alias);
+        if (alias) {
+            *alias = (struct alias){
+                .next = buffer->aliases, .buffer = buffer, .connection_number = connection_number, .key = key};
+            buffer->aliases = alias;
+        }
+    }
+    if (alias) {
+        alias->number = number;
+        link_alias(alias);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+struct heapd_buffer *hd_mapping_find(uint64_t connection_number, enum hd_mapping_key key, uint64_t number)
+{
+    pthread_mutex_lock(&lock);
+    struct alias *alias = *alias_bucket(connection_number, number);
+    while (alias && (alias->connection_number != connection_number || alias->key != key || alias->number != number))
         alias = alias->chain;
     struct heapd_buffer *buffer = alias ? alias->buffer : NULL;
     if (buffer)
@@ -114,7 +144,7 @@ static int map_file(int fd, const struct stat *file, struct heapd_buffer **out)
     return 0;
 }
 
-int hd_mapping_of_file(int fd, uint64_t bytes, uint64_t connection_number, uint64_t serial, struct heapd_buffer **out)
+int hd_mapping_of_file(int fd, uint64_t bytes, struct heapd_buffer **out)
 {
     struct stat file;
     if (fstat(fd, &file) < 0 || (uint64_t)file.st_size != bytes || bytes == 0 || bytes > SIZE_MAX)
@@ -125,7 +155,6 @@ int hd_mapping_of_file(int fd, uint64_t bytes, uint64_t connection_number, uint6
     int code = buffer ? 0 : map_file(fd, &file, &buffer);
     if (!code) {
         buffer->references++;
-        add_alias(buffer, connection_number, serial);
         *out = buffer;
     }
     pthread_mutex_unlock(&lock);
@@ -152,22 +181,16 @@ int hd_mapping_private(uint64_t bytes, struct heapd_buffer **out, void **data)
     return 0;
 }
 
-void hd_mapping_share(struct heapd_buffer *buffer, uint64_t connection_number, uint64_t serial)
+void hd_mapping_protect(struct heapd_buffer *buffer)
 {
     (void)mprotect(buffer->data, (size_t)buffer->bytes, PROT_READ);
-    pthread_mutex_lock(&lock);
-    add_alias(buffer, connection_number, serial);
-    pthread_mutex_unlock(&lock);
 }
 
 static void forget(struct heapd_buffer *buffer)
 {
     while (buffer->aliases) {
         struct alias *alias = buffer->aliases;
-        struct alias **link = alias_bucket(alias->connection_number, alias->serial);
-        while (*link != alias)
-            link = &(*link)->chain;
-        *link = alias->chain;
+        unlink_alias(alias);
         buffer->aliases = alias->next;
         free(alias);
     }

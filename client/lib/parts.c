@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "client/lib/transport.h"
+#include "client/lib/wait.h"
 
 int hd_parts_begin(struct heapd_connection *connection, uint16_t method, const ProtobufCMessage *message,
                    struct hd_parts *parts, struct heapd_error *error)
@@ -29,7 +29,7 @@ int hd_parts_next_within(struct hd_parts *parts, int timeout_ms, struct hd_strea
         struct hd_wait wait = {.kind = HD_WAIT_PART, .request = request};
         /* What is waited for may come of a release that waits for the next request. */
         hd_call_queue_releases(connection);
-        int timed_out = hd_transport_wait(connection, &wait, timeout_ms);
+        int timed_out = hd_wait_for(connection, &wait, timeout_ms);
         part = hd_stream_pop(&parts->stream);
         if (!part && timed_out) {
             code = HD_PARTS_LATE;

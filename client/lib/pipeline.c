@@ -1,7 +1,9 @@
 /* Results by ticket, and the event loop's side of it. */
 #include "client/lib/call.h"
+#include "client/lib/incoming.h"
 #include "client/lib/ring.h"
 #include "client/lib/transport.h"
+#include "client/lib/wait.h"
 
 int heapd_flush(struct heapd_connection *connection, struct heapd_error *error)
 {
@@ -48,7 +50,7 @@ int heapd_wait(struct heapd_connection *connection, heapd_ticket ticket, int tim
         hd_call_queue_releases(connection);
         struct hd_wait wait = {.kind = HD_WAIT_REQUEST, .request = request};
         request->claimed = true;
-        if (hd_transport_wait(connection, &wait, timeout_ms) == HEAPD_PENDING) {
+        if (hd_wait_for(connection, &wait, timeout_ms) == HEAPD_PENDING) {
             request->claimed = false;
             hd_succeed(error);
             code = HEAPD_PENDING;
@@ -67,7 +69,7 @@ int heapd_finish(struct heapd_connection *connection, struct heapd_error *error)
         return code;
     hd_call_queue_releases(connection);
     struct hd_wait wait = {.kind = HD_WAIT_OLDER, .id = connection->next_id - 1};
-    int timed_out = hd_transport_wait(connection, &wait, -1);
+    int timed_out = hd_wait_for(connection, &wait, -1);
     (void)timed_out; /* without a timeout it cannot be */
     struct heapd_error *first = &connection->first_failure;
     code = first->code;
@@ -178,7 +180,7 @@ int heapd_on_done(struct heapd_connection *connection, heapd_ticket ticket, heap
     request->callback = callback;
     request->context = context;
     if (request->answered)
-        hd_transport_queue_callback(connection, request);
+        hd_incoming_queue_callback(connection, request);
     hd_leave(connection);
     return 0;
 }

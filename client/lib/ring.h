@@ -1,4 +1,4 @@
-/* The client's end of a pair of rings: memory, looking for replies, sleeping. Which frames they are is transport.c's.
+/* The client's end of a pair of rings: memory, looking for replies, sleeping. Which frames they are is incoming.c's.
  */
 #ifndef HEAPD_CLIENT_RING_H
 #define HEAPD_CLIENT_RING_H
@@ -11,8 +11,8 @@ struct hd_client_ring {
     size_t memory_bytes;
     struct hd_ring_pace pace; /* of the thread that reads */
     struct hd_ring_thrift thrift;
-    bool full;                /* the last write did not fit: the bell tells when there is room */
-    bool hung_up;             /* the socket has ended; what lies in the ring comes before that */
+    bool full;    /* the last write did not fit: the bell tells when there is room */
+    bool hung_up; /* the socket has ended; what lies in the ring comes before that */
 };
 
 /* Maps the memory behind fd, which stays the caller's. HD_EPROTOCOL (sizes), HD_ENOMEM. */

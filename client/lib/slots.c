@@ -204,6 +204,12 @@ void hd_slots_answered(struct hd_slots *slots, hd_handle handle, bool filled)
     }
 }
 
+bool hd_slots_is_held(const struct hd_slots *slots, hd_handle handle)
+{
+    const struct hd_slot *slot = find(slots, handle);
+    return slot && slot->state == HELD;
+}
+
 int hd_slots_release(struct hd_slots *slots, hd_handle handle)
 {
     struct hd_slot *slot = find(slots, handle);

@@ -69,6 +69,9 @@ void hd_slots_untake(struct hd_slots *slots, hd_handle handle);
 /* The request that was to fill it has been answered. */
 void hd_slots_answered(struct hd_slots *slots, hd_handle handle, bool filled);
 
+/* Is the slot filled, and not given back? */
+bool hd_slots_is_held(const struct hd_slots *slots, hd_handle handle);
+
 /*
  * 0, HD_EHANDLE_STALE, or HD_SLOTS_RELEASE_EARLY: the caller is to send a
  * release of this handle alone, now, and to say hd_slots_early_answered later,

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/lib/wire.h"
 
@@ -62,6 +63,8 @@ void heapd_result_clear(struct heapd_result *result)
         return;
     heapd_value_clear(&result->value);
     free(result->memory);
+    if (result->descriptor)
+        close(result->descriptor - 1);
     *result = (struct heapd_result){0};
 }
 

@@ -5,7 +5,7 @@
 
 #include "client/lib/call.h"
 #include "client/lib/method.h"
-#include "client/lib/transport.h"
+#include "client/lib/wait.h"
 #include "heapd/v1/method.pb-c.h"
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/watch.pb-c.h"
@@ -82,7 +82,7 @@ int heapd_next_event(struct heapd_connection *connection, int timeout_ms, struct
     if (code)
         return code;
     struct hd_wait wait = {.kind = HD_WAIT_EVENT};
-    int result = hd_transport_wait(connection, &wait, timeout_ms);
+    int result = hd_wait_for(connection, &wait, timeout_ms);
     if (connection->events_lost) {
         connection->events_lost = false;
         result = hd_fail_with(error, HD_ENOMEM, "this process had no memory for an event; look at everything again");

@@ -36,6 +36,15 @@ struct heapd_buffer_writer;
  */
 HEAPD_API int heapd_buffer_create(struct heapd_connection *connection, uint64_t bytes, struct heapd_buffer_writer **out,
                                   struct heapd_error *error) HEAPD_MUST_USE;
+/*
+ * The same without waiting; the ticket must be asked for. Its result becomes a writer by the second, which takes handle
+ * and descriptor out of it; on failure they stay there (HEAPD_EDESCRIPTORS: this process could take none), and the handle
+ * is to be released. The result is to be cleared in either case.
+ */
+HEAPD_API int heapd_begin_buffer_create(struct heapd_connection *connection, uint64_t bytes, heapd_ticket *ticket,
+                                        struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_buffer_writer_take(struct heapd_connection *connection, struct heapd_result *result,
+                                       struct heapd_buffer_writer **out, struct heapd_error *error) HEAPD_MUST_USE;
 /* Its memory, to be written to: lent until it is sealed or abandoned. NULL: the system refused to map it. */
 HEAPD_API void *heapd_buffer_writer_data(struct heapd_buffer_writer *writer);
 /* Its handle, for who wants to bind it or put it somewhere before it is sealed. It goes with the writer. */
@@ -52,6 +61,13 @@ HEAPD_API int heapd_buffer_write(struct heapd_buffer_writer *writer, uint64_t of
  */
 HEAPD_API int heapd_buffer_seal(struct heapd_buffer_writer *writer, heapd_handle *out,
                                 struct heapd_error *error) HEAPD_MUST_USE;
+/*
+ * The same without waiting for it: requests that follow wait for it in the daemon. The writer is freed, and *out is the
+ * program's. If it then fails, as above, that is what the ticket says, and the buffer can only be released. Over TCP
+ * bytes that were written to memory go out first, and that is waited for.
+ */
+HEAPD_API int heapd_begin_buffer_seal(struct heapd_buffer_writer *writer, heapd_handle *out, heapd_ticket *ticket,
+                                      struct heapd_error *error) HEAPD_MUST_USE;
 /* Gives the buffer up. Takes NULL. Before heapd_close. */
 HEAPD_API void heapd_buffer_abandon(struct heapd_buffer_writer *writer);
 
@@ -66,12 +82,21 @@ HEAPD_API int heapd_buffer_put(struct heapd_connection *connection, const void *
 struct heapd_buffer;
 
 /*
- * Maps a sealed buffer, read only; the second time it is only counted. It stays after the handle is released, after
+ * Maps a sealed buffer, read only. The second time it is only counted: by the same handle, which still names the same
+ * bytes, without asking the daemon; by another, in one round trip. It stays after the handle is released, after
  * heapd_close even, until heapd_buffer_release. HEAPD_ENOT_SEALED, HEAPD_ETYPE, HEAPD_EDESCRIPTORS; HEAPD_ENOMEM: this
  * process cannot map it.
  */
 HEAPD_API int heapd_buffer_get(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer **out,
                                struct heapd_error *error) HEAPD_MUST_USE;
+/*
+ * The same without waiting for it; the ticket must be asked for. Its result becomes a buffer by the second, and is to be
+ * cleared after that; `handle` is that of the request. Over TCP it reads the bytes, and waits for them.
+ */
+HEAPD_API int heapd_begin_buffer_get(struct heapd_connection *connection, heapd_handle handle, heapd_ticket *ticket,
+                                     struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_buffer_take(struct heapd_connection *connection, heapd_handle handle,
+                                const struct heapd_result *result, struct heapd_buffer **out, struct heapd_error *error) HEAPD_MUST_USE;
 /* Lent until the release that belongs to the get. From any thread. */
 HEAPD_API const void *heapd_buffer_data(const struct heapd_buffer *buffer);
 HEAPD_API uint64_t heapd_buffer_bytes(const struct heapd_buffer *buffer);
@@ -81,6 +106,9 @@ HEAPD_API void heapd_buffer_release(struct heapd_buffer *buffer);
 /* Its size and whether it is sealed, without mapping it. HEAPD_ENOT_SEALED, HEAPD_ETYPE. */
 HEAPD_API int heapd_buffer_look(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer_info *out,
                                 struct heapd_error *error) HEAPD_MUST_USE;
+/* Its result has as.buffer. */
+HEAPD_API int heapd_begin_buffer_look(struct heapd_connection *connection, heapd_handle handle, heapd_ticket *ticket,
+                                      struct heapd_error *error) HEAPD_MUST_USE;
 
 #ifdef __cplusplus
 }

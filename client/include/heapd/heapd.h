@@ -920,7 +920,8 @@ struct heapd_result {
         struct heapd_pair pair;                 /* DICT_POP_ITEM */
         struct heapd_chunk chunk;               /* READ_CURSOR, GET_MANY */
     } as;
-    void *memory; /* private */
+    void *memory;   /* private */
+    int descriptor; /* private: one that came with the reply, and 1; 0: none */
 };
 
 /* Frees it; a ref in value is NOT released. Takes NULL and a zeroed result. */

@@ -249,6 +249,104 @@ static void one_mapping_in_a_process(void **state)
     heapd_close(third);
 }
 
+/* By the handle that it was got by, the daemon need not be asked: here it could not answer. */
+static void a_second_get_is_this_process_alone(void **state)
+{
+    (void)state;
+    struct heapd_error error;
+    for (int way = SOCKET; way <= TCP; way++) {
+        struct heapd_connection *heap = join((enum way)way);
+        struct heapd_buffer *first, *second, *third;
+        struct heapd_value value;
+        heapd_handle handle;
+        DO(heapd_buffer_put(heap, "mapped once", 11, &handle, &error));
+        DO(heapd_buffer_get(heap, handle, &first, &error));
+        assert_int_equal(kill(bb.pid, SIGSTOP), 0);
+        int code = heapd_buffer_get(heap, handle, &second, &error);
+        assert_int_equal(kill(bb.pid, SIGCONT), 0);
+        assert_int_equal(code, 0);
+        assert_ptr_equal(first, second);
+        /* By another handle it is found, too, and then by that one. */
+        DO(heapd_bind(heap, HEAPD_GLOBAL, heapd_text("again"), heapd_ref(handle), &error));
+        DO(heapd_lookup(heap, HEAPD_GLOBAL, heapd_text("again"), HEAPD_OBJECT, 0, &value, &error));
+        DO(heapd_buffer_get(heap, value.as.ref, &third, &error));
+        assert_ptr_equal(first, third);
+        /* A handle that was given back names nothing, whatever is mapped. */
+        (void)heapd_release(heap, value.as.ref);
+        FAILS(HEAPD_EHANDLE_STALE, heapd_buffer_get(heap, value.as.ref, &third, &error));
+        heapd_buffer_release(first);
+        heapd_buffer_release(second);
+        assert_memory_equal(heapd_buffer_data(third), "mapped once", 11);
+        heapd_buffer_release(third);
+        DO(heapd_buffer_get(heap, handle, &first, &error));
+        heapd_buffer_release(first);
+        DO(heapd_unbind(heap, HEAPD_GLOBAL, heapd_text("again"), &error));
+        heapd_close(heap);
+    }
+}
+
+/* Made, sealed, bound and got by requests that nobody waits for one by one. */
+static void without_waiting(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    struct heapd_error error;
+    unsigned own = descriptors_of(getpid()), maps = mappings_of(getpid());
+    for (int way = SOCKET; way <= TCP; way++) {
+        struct heapd_connection *heap = join((enum way)way);
+        heapd_ticket tickets[COUNT];
+        heapd_handle handles[COUNT];
+        struct heapd_result result;
+        for (int i = 0; i < COUNT; i++)
+            DO(heapd_begin_buffer_create(heap, 5000 + (uint64_t)i, &tickets[i], &error));
+        for (int i = 0; i < COUNT; i++) {
+            struct heapd_buffer_writer *w;
+            DO(heapd_wait(heap, tickets[i], -1, &result, &error));
+            DO(heapd_buffer_writer_take(heap, &result, &w, &error));
+            heapd_result_clear(&result);
+            DO(heapd_buffer_write(w, 4990, &i, sizeof i, &error));
+            DO(heapd_begin_buffer_seal(w, &handles[i], &tickets[i], &error));
+        }
+        for (int i = 0; i < COUNT; i++) {
+            DO(heapd_wait(heap, tickets[i], -1, &result, &error));
+            assert_true(result.as.buffer.sealed);
+            heapd_result_clear(&result);
+            DO(heapd_begin_buffer_get(heap, handles[i], &tickets[i], &error));
+        }
+        for (int i = 0; i < COUNT; i++) {
+            struct heapd_buffer *b;
+            DO(heapd_wait(heap, tickets[i], -1, &result, &error));
+            DO(heapd_buffer_take(heap, handles[i], &result, &b, &error));
+            heapd_result_clear(&result);
+            assert_int_equal(heapd_buffer_bytes(b), 5000 + i);
+            assert_memory_equal((const uint8_t *)heapd_buffer_data(b) + 4990, &i, sizeof i);
+            heapd_buffer_release(b);
+        }
+        /* What nobody fetches is closed. */
+        DO(heapd_begin_buffer_get(heap, handles[0], &tickets[0], &error));
+        DO(heapd_begin_buffer_get(heap, handles[1], &tickets[1], &error));
+        DO(heapd_begin_buffer_look(heap, handles[2], &tickets[2], &error));
+        DO(heapd_wait(heap, tickets[0], -1, &result, &error));
+        FAILS(HEAPD_EINVALID, heapd_buffer_writer_take(heap, &result, &(struct heapd_buffer_writer *){NULL}, &error));
+        heapd_result_clear(&result);
+        heapd_forget(heap, tickets[1]);
+        DO(heapd_wait(heap, tickets[2], -1, &result, &error));
+        FAILS(HEAPD_EINVALID, heapd_buffer_writer_take(heap, &result, &(struct heapd_buffer_writer *){NULL}, &error));
+        assert_int_equal(result.as.buffer.bytes, 5002);
+        heapd_result_clear(&result);
+        /* In a batch nothing can be waited for. */
+        struct heapd_buffer_writer *w;
+        struct heapd_buffer *b;
+        DO(heapd_open_batch(heap, 0, &error));
+        FAILS(HEAPD_EBATCH, heapd_buffer_create(heap, 100, &w, &error));
+        FAILS(HEAPD_EBATCH, heapd_buffer_get(heap, handles[3], &b, &error));
+        DO(heapd_discard_batch(heap, &error));
+        heapd_close(heap);
+        assert_int_equal(descriptors_of(getpid()), own);
+        assert_int_equal(mappings_of(getpid()), maps);
+    }
+}
+
 static void a_fresh_buffer_is_zero(void **state)
 {
     (void)state;
@@ -510,6 +608,8 @@ int main(void)
         cmocka_unit_test(bytes_arrive_whatever_the_way),
         cmocka_unit_test(put_and_parts),
         cmocka_unit_test(one_mapping_in_a_process),
+        cmocka_unit_test(a_second_get_is_this_process_alone),
+        cmocka_unit_test(without_waiting),
         cmocka_unit_test(a_fresh_buffer_is_zero),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(parts_are_checked),
