@@ -151,6 +151,7 @@ static bool run_once(const struct oom_scenario *scenario, uint64_t fail_at, bool
     hd_gc_remove_roots(oom.gc, &oom.source);
     hd_heap_free(oom.heap); /* where its account, in builds with assertions, checks that it is empty */
     assert_int_equal(oom.os.mapped_bytes, 0);
+    assert_int_equal(oom.os.shared_count, 0);
     return failed;
 }
 

@@ -53,5 +53,7 @@ void oom_root(struct oom *oom, size_t at, hd_value value);
 
 /* inspection.c */
 void oom_inspection(struct oom *oom);
+/* buffers.c */
+void oom_buffers(struct oom *oom);
 
 #endif

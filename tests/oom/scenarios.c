@@ -708,5 +708,6 @@ const struct oom_scenario oom_scenarios[] = {
     {"set algebra", set_algebra, 700},
     {"references and cursors", references, 700},
     {"inspection", oom_inspection, 700},
+    {"buffers", oom_buffers, 700},
 };
 const size_t oom_scenario_count = sizeof oom_scenarios / sizeof oom_scenarios[0];

@@ -78,6 +78,69 @@ static int fault_random(void *context, void *out, size_t bytes)
     return 0;
 }
 
+static int fault_shared_new(void *context, uint64_t bytes, bool for_ever, int *out)
+{
+    struct hd_os_fault *fault = context;
+    if (must_fail(fault))
+        return HD_EDESCRIPTORS;
+    int error = fault->real->shared_new(fault->real->context, bytes, for_ever, out);
+    fault->shared_count += !error;
+    return error;
+}
+
+static void *fault_shared_map(void *context, int fd, size_t bytes)
+{
+    struct hd_os_fault *fault = context;
+    if (must_fail(fault))
+        return NULL;
+    void *pointer = fault->real->shared_map(fault->real->context, fd, bytes);
+    if (pointer)
+        fault->mapped_bytes += bytes;
+    return pointer;
+}
+
+/* By the helper's thread: it does what it is told. */
+static int fault_shared_seal(void *context, int fd)
+{
+    const struct hd_os_fault *fault = context;
+    return fault->real->shared_seal(fault->real->context, fd);
+}
+
+static int fault_shared_read(void *context, int fd, uint64_t offset, void *to, size_t bytes)
+{
+    struct hd_os_fault *fault = context;
+    return must_fail(fault) ? HD_ESYSTEM : fault->real->shared_read(fault->real->context, fd, offset, to, bytes);
+}
+
+static int fault_shared_write(void *context, int fd, uint64_t offset, const void *from, size_t bytes)
+{
+    struct hd_os_fault *fault = context;
+    return must_fail(fault) ? HD_ESYSTEM : fault->real->shared_write(fault->real->context, fd, offset, from, bytes);
+}
+
+static int fault_shared_writer(void *context, int fd, int *out)
+{
+    struct hd_os_fault *fault = context;
+    int error = must_fail(fault) ? HD_EDESCRIPTORS : fault->real->shared_writer(fault->real->context, fd, out);
+    fault->shared_count += !error;
+    return error;
+}
+
+static int fault_shared_reader(void *context, int fd, int *out)
+{
+    struct hd_os_fault *fault = context;
+    int error = must_fail(fault) ? HD_EDESCRIPTORS : fault->real->shared_reader(fault->real->context, fd, out);
+    fault->shared_count += !error;
+    return error;
+}
+
+static void fault_shared_close(void *context, int fd)
+{
+    struct hd_os_fault *fault = context;
+    fault->real->shared_close(fault->real->context, fd);
+    fault->shared_count--;
+}
+
 void hd_os_fault_init(struct hd_os_fault *fault)
 {
     const struct hd_os *real = hd_os_linux();
@@ -91,6 +154,14 @@ void hd_os_fault_init(struct hd_os_fault *fault)
         .now_ns = fault_now_ns,
         .cpu_ns = fault_cpu_ns,
         .random = fault_random,
+        .shared_new = fault_shared_new,
+        .shared_map = fault_shared_map,
+        .shared_seal = fault_shared_seal,
+        .shared_read = fault_shared_read,
+        .shared_write = fault_shared_write,
+        .shared_writer = fault_shared_writer,
+        .shared_reader = fault_shared_reader,
+        .shared_close = fault_shared_close,
         .context = fault,
         .page_bytes = real->page_bytes,
     };

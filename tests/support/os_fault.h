@@ -8,6 +8,7 @@
 #ifndef HEAPD_TESTS_SUPPORT_OS_FAULT_H
 #define HEAPD_TESTS_SUPPORT_OS_FAULT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,8 @@
 
 /*
  *     mapped_bytes == bytes mapped through os and not given back: 0 at the end, or something leaked
- *     call_count   == calls of map and remap, failed ones too
+ *     call_count   == calls of map and remap, and of those that make or pass shared memory; failed ones too
+ *     shared_count == descriptors of shared memory that were made and not closed: 0 at the end
  */
 struct hd_os_fault {
     struct hd_os os; /* what is handed to the code under test */
@@ -27,6 +29,7 @@ struct hd_os_fault {
     bool fail_random; /* random() fails */
     uint64_t failed_count;
     size_t mapped_bytes;
+    atomic_int shared_count; /* a helper's thread closes */
     uint64_t discarded_bytes; /* ever */
     uint64_t now_ns;
     uint64_t cpu_ns;
@@ -35,7 +38,7 @@ struct hd_os_fault {
 
 /* Must not move while it is in use. */
 void hd_os_fault_init(struct hd_os_fault *fault);
-/* From now on, the n-th call of map or remap fails; 0: none. With `from`, all later ones too. */
+/* From now on, the n-th of these calls fails; 0: none. With `from`, all later ones too. */
 void hd_os_fault_arm(struct hd_os_fault *fault, uint64_t n, bool from);
 
 /*

@@ -15,6 +15,11 @@ void turn(struct fixture *f)
 
 struct fixture *begin(const struct fake_config *config)
 {
+    return begin_on(config, hd_os_linux());
+}
+
+struct fixture *begin_on(const struct fake_config *config, const struct hd_os *os)
+{
     struct fixture *f = calloc(1, sizeof *f);
     strcpy(f->directory, "/tmp/heapd-test-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
@@ -28,7 +33,7 @@ struct fixture *begin(const struct fake_config *config)
     assert_int_equal(uv_loop_init(&f->loop), 0);
     struct hd_net_config net_config = {
         .max_frame_bytes = config->max_frame_bytes, .slice_ns = 200000, .max_rings = 3, .ring_bytes = 4096};
-    assert_int_equal(hd_net_new(&f->loop, f->server, hd_os_linux(), &net_config, &f->net), 0);
+    assert_int_equal(hd_net_new(&f->loop, f->server, os, &net_config, &f->net), 0);
     assert_int_equal(hd_net_listen(f->net, &socket), 0);
     return f;
 }

@@ -39,6 +39,8 @@ struct fixture {
 int setup(void **state);
 int teardown(void **state);
 struct fixture *begin(const struct fake_config *config);
+/* The same on another system; `os` is borrowed until the end. */
+struct fixture *begin_on(const struct fake_config *config, const struct hd_os *os);
 /* Fails the test unless all handles, bytes and files are given back. */
 void end(struct fixture *f);
 /* For hd_net_stop: sets f->stopped. `data` is the fixture. */

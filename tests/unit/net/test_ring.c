@@ -258,6 +258,84 @@ static void memory_is_charged(void **state)
     AWAIT(f, stats(f).connection_count == 0);
 }
 
+/* A system that refuses the n-th piece of shared memory, or to map it. */
+static struct {
+    unsigned calls;
+    unsigned fail_at; /* 0: none */
+    int files;
+    int mappings;
+} refusing;
+
+static int refusing_new(void *context, uint64_t bytes, bool for_ever, int *out)
+{
+    if (++refusing.calls == refusing.fail_at)
+        return HD_EDESCRIPTORS;
+    refusing.files++;
+    return hd_os_linux()->shared_new(context, bytes, for_ever, out);
+}
+
+static void *refusing_map(void *context, int fd, size_t bytes)
+{
+    if (++refusing.calls == refusing.fail_at)
+        return NULL;
+    refusing.mappings++;
+    return hd_os_linux()->shared_map(context, fd, bytes);
+}
+
+static void refusing_unmap(void *context, void *pointer, size_t bytes)
+{
+    refusing.mappings--;
+    hd_os_linux()->unmap(context, pointer, bytes);
+}
+
+static unsigned descriptors(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Its bookkeeping, its memory, its mapping: whatever cannot be had, the socket goes on and nothing is left. */
+static void each_part_of_a_ring_fails(void **state)
+{
+    (void)state;
+    struct hd_os os = *hd_os_linux();
+    os.shared_new = refusing_new;
+    os.shared_map = refusing_map;
+    os.unmap = refusing_unmap;
+    memset(&refusing, 0, sizeof refusing);
+    struct fixture *f = begin_on(&(struct fake_config){.max_frame_bytes = MAX_FRAME_BYTES,
+                                                       .max_connections = 10,
+                                                       .output_high_bytes = 256 << 10},
+                                 &os);
+    struct end end = {.fd = dial(f)};
+    expect_echo(f, end.fd, 1);
+    size_t used_bytes = fake_counts(f->server)->used_bytes;
+    unsigned before = descriptors();
+    for (unsigned i = 0; i < 3; i++) {
+        refusing.calls = 0;
+        refusing.fail_at = i;
+        fake_limit(f->server, i == 0 ? used_bytes : SIZE_MAX); /* first: no room for what it is kept in */
+        int error = try_open(f, &end);
+        assert_int_equal(error, i == 0 ? HD_ENOMEM : i == 1 ? HD_EDESCRIPTORS : HD_ESYSTEM);
+        fake_limit(f->server, SIZE_MAX);
+        expect_echo(f, end.fd, 2 + i);
+        assert_int_equal(fake_counts(f->server)->used_bytes, used_bytes);
+        assert_int_equal(descriptors(), before);
+        assert_int_equal(refusing.mappings, 0);
+    }
+    refusing.fail_at = 0;
+    assert_int_equal(stats(f).rings_refused_count, 3);
+    assert_int_equal(try_open(f, &end), 0);
+    ring_echo(f, &end, 9, 100);
+    assert_int_equal(refusing.mappings, 1);
+    close_ring(&end);
+    AWAIT(f, stats(f).connection_count == 0);
+    assert_int_equal(refusing.mappings, 0);
+    teardown((void **)&f);
+}
+
 /* The loop would sleep, and no ring is polled. */
 static bool is_asleep(struct fixture *f)
 {
@@ -520,6 +598,7 @@ int main(void)
         TEST(there_are_none_over_tcp),
         TEST(nobody_has_two),
         TEST(memory_is_charged),
+        cmocka_unit_test(each_part_of_a_ring_fails),
         TEST(silent_rings_let_the_daemon_sleep),
         TEST(a_sleeping_client_is_woken_once),
         TEST(a_slow_reader_is_waited_for_asleep),
