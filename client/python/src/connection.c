@@ -2,7 +2,6 @@
 #include "private.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <structmember.h>
 #include <sys/socket.h>
 
@@ -189,275 +188,6 @@ static PyObject *connection_configure(PyObject *self, PyObject *arguments, PyObj
     Py_RETURN_NONE;
 }
 
-/* ---- objects and names */
-
-static int kind_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        int type;
-    } kinds[] = {{"list", HEAPD_TYPE_LIST},
-                 {"tuple", HEAPD_TYPE_TUPLE},
-                 {"dict", HEAPD_TYPE_DICT},
-                 {"set", HEAPD_TYPE_SET},
-                 {"frozenset", HEAPD_TYPE_FROZENSET}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i].name, name) == 0)
-            return kinds[i].type;
-    PyErr_Format(PyExc_ValueError, "no kind of container: %s", name);
-    return -1;
-}
-
-/* new(kind, contents): the request is begun and the proxy is there at once, but waited for, so that failures show. */
-static PyObject *connection_create(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    const char *name;
-    PyObject *contents;
-    struct hp_value sent;
-    struct heapd_error error;
-    heapd_handle handle;
-    heapd_ticket ticket = 0;
-    if (!PyArg_ParseTuple(arguments, "sO", &name, &contents))
-        return NULL;
-    int type = kind_of(name);
-    struct heapd_connection *connection = hp_open(owner);
-    if (type < 0 || !connection)
-        return NULL;
-    if (hp_encode_contents(owner, contents, type == HEAPD_TYPE_DICT, type, &sent))
-        return NULL;
-    bool waits = !hp_in_pipeline(owner);
-    int code = heapd_begin_create(connection, sent.literal, NULL, 0, NULL, &handle, waits ? &ticket : NULL, &error);
-    hp_value_done(&sent);
-    if (code)
-        return hp_raise(&error, NULL);
-    owner->unreported |= !waits;
-    if (waits && hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, type);
-}
-
-static PyObject *connection_create_class(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    PyObject *name, *fields;
-    struct heapd_bytes text;
-    struct heapd_bytes attributes[256];
-    struct heapd_error error;
-    heapd_handle handle;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "OO!", &name, &PyTuple_Type, &fields) || hp_name(name, &text))
-        return NULL;
-    Py_ssize_t count = PyTuple_Size(fields);
-    if (count > 256) {
-        PyErr_SetString(PyExc_ValueError, "a class of more than 256 attributes");
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (hp_name(PyTuple_GetItem(fields, i), &attributes[i]))
-            return NULL;
-    int code = heapd_begin_create_class(connection, text, 0, attributes, (size_t)count, &handle, &ticket, &error);
-    if (code)
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, HEAPD_TYPE_CLASS);
-}
-
-/* instance(class, attributes): a new instance, in one request. */
-static PyObject *connection_instance(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    PyObject *class, *attributes, *key, *value;
-    struct hp_value sent[256];
-    struct heapd_error error;
-    heapd_handle handle;
-    heapd_ticket ticket = 0;
-    Py_ssize_t position = 0;
-    size_t count = 0;
-    if (!PyArg_ParseTuple(arguments, "O!O!", hp_proxy_type, &class, &PyDict_Type, &attributes))
-        return NULL;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection)
-        return NULL;
-    /* The instance is made empty and its attributes are set behind it: one write, and one reply that is waited for. */
-    struct heapd_literal *literal = heapd_literal_new();
-    if (!literal)
-        return PyErr_NoMemory();
-    (void)heapd_literal_open_instance(literal, ((struct hp_proxy *)class)->handle);
-    int failed = 0;
-    while (!failed && PyDict_Next(attributes, &position, &key, &value)) {
-        struct heapd_bytes text;
-        if (count == 256) {
-            PyErr_SetString(PyExc_ValueError, "an instance of more than 256 attributes");
-            failed = -1;
-        } else if (!(failed = hp_name(key, &text)) && !(failed = hp_encode(owner, value, &sent[count]))) {
-            count++;
-            if (sent[count - 1].value.kind != HEAPD_VALUE_LITERAL) {
-                (void)heapd_literal_add(literal, heapd_str_of(text.data, text.size));
-                (void)heapd_literal_add(literal, sent[count - 1].value);
-            }
-        }
-    }
-    (void)heapd_literal_close(literal);
-    int code = 0;
-    if (!failed)
-        code = heapd_begin_create(connection, literal, NULL, 0, NULL, &handle, &ticket, &error);
-    heapd_literal_free(literal);
-    position = 0;
-    for (size_t i = 0; !failed && !code && i < count && PyDict_Next(attributes, &position, &key, &value); i++) {
-        struct heapd_bytes text;
-        if (sent[i].value.kind != HEAPD_VALUE_LITERAL || hp_name(key, &text))
-            continue;
-        heapd_forget(connection, ticket);
-        code = heapd_begin_set_attr(connection, handle, text, sent[i].value, &ticket, &error);
-    }
-    for (size_t i = 0; i < count; i++)
-        hp_value_done(&sent[i]);
-    if (failed)
-        return NULL;
-    if (code)
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, HEAPD_TYPE_INSTANCE);
-}
-
-static PyObject *connection_bind(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    PyObject *name, *value;
-    struct heapd_bytes text;
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "OO", &name, &value) || hp_name(name, &text) ||
-        hp_encode(owner, value, &sent))
-        return NULL;
-    int code = heapd_begin_bind(connection, HEAPD_GLOBAL, text, sent.value, hp_ticket(owner, true, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(owner, code, ticket, &error, HP_NOTHING, name, NULL);
-}
-
-static PyObject *connection_lookup(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    PyObject *name;
-    struct heapd_bytes text;
-    struct heapd_error error;
-    heapd_ticket ticket;
-    double timeout = 0;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "O|d", &name, &timeout) || hp_name(name, &text))
-        return NULL;
-    uint64_t wait_ms = timeout <= 0 ? 0 : timeout > 1e12 ? UINT64_MAX / 2 : (uint64_t)(timeout * 1000);
-    int code = heapd_begin_lookup(connection, HEAPD_GLOBAL, text, HEAPD_ANY, wait_ms, NULL,
-                                  hp_ticket(owner, false, &ticket), &error);
-    return hp_answer(owner, code, ticket, &error, HP_VALUE, name, NULL);
-}
-
-static PyObject *connection_unbind(PyObject *self, PyObject *name)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    struct heapd_bytes text;
-    struct heapd_error error;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || hp_name(name, &text))
-        return NULL;
-    int code = heapd_begin_unbind(connection, HEAPD_GLOBAL, text, hp_ticket(owner, true, &ticket), &error);
-    return hp_answer(owner, code, ticket, &error, HP_NOTHING, name, NULL);
-}
-
-static int append_names(PyObject *list, const struct heapd_name_list *names)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        PyObject *name = PyUnicode_FromStringAndSize(names->items[i].name.data, (Py_ssize_t)names->items[i].name.size);
-        int failed = name ? PyList_Append(list, name) : -1;
-        Py_XDECREF(name);
-        if (failed)
-            return -1;
-    }
-    return 0;
-}
-
-static PyObject *connection_names(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    const char *prefix = "";
-    Py_ssize_t prefix_size = 0;
-    struct heapd_error error;
-    uint64_t start = 0;
-    if (!PyArg_ParseTuple(arguments, "|s#", &prefix, &prefix_size))
-        return NULL;
-    PyObject *list = PyList_New(0);
-    while (list) {
-        struct heapd_result result = {0};
-        heapd_ticket ticket;
-        struct heapd_connection *connection = hp_open(owner);
-        int code = connection
-                       ? heapd_begin_list_names(connection, HEAPD_GLOBAL, heapd_slice(prefix, (size_t)prefix_size),
-                                                start, 0, &ticket, &error)
-                       : -1;
-        if (code) {
-            if (connection)
-                hp_raise(&error, NULL);
-            Py_CLEAR(list);
-            break;
-        }
-        if (hp_wait(owner, ticket, &result, NULL)) {
-            Py_CLEAR(list);
-            break;
-        }
-        int failed = append_names(list, &result.as.names);
-        start = result.as.names.next;
-        heapd_result_clear(&result);
-        if (failed)
-            Py_CLEAR(list);
-        if (failed || start == 0)
-            break;
-    }
-    return list;
-}
-
-static PyObject *connection_increase(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    PyObject *name, *delta;
-    struct heapd_bytes text;
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "OO", &name, &delta) || hp_name(name, &text) ||
-        hp_encode(owner, delta, &sent))
-        return NULL;
-    int code =
-        heapd_begin_add_name(connection, HEAPD_GLOBAL, text, sent.value, hp_ticket(owner, false, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(owner, code, ticket, &error, HP_VALUE, name, NULL);
-}
-
-static PyObject *connection_redeem(PyObject *self, PyObject *secret)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    struct heapd_connection *connection = hp_open(owner);
-    struct heapd_result result = {0};
-    struct heapd_error error;
-    heapd_ticket ticket;
-    char *data;
-    Py_ssize_t size;
-    if (!connection || PyBytes_AsStringAndSize(secret, &data, &size))
-        return NULL;
-    if (heapd_begin_redeem_token(connection, heapd_slice(data, (size_t)size), NULL, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, &result, NULL))
-        return NULL;
-    return hp_decode(owner, &result.value);
-}
-
 /* ---- fork */
 
 /* A session for the child that is about to be forked, with the same handles. */
@@ -564,222 +294,6 @@ static PyObject *connection_flush(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- what the daemon tells */
-
-typedef int begin_plain(struct heapd_connection *, heapd_ticket *, struct heapd_error *);
-
-static int ask(struct hp_connection *owner, begin_plain *begin, struct heapd_result *result)
-{
-    struct heapd_connection *connection = hp_open(owner);
-    struct heapd_error error;
-    heapd_ticket ticket;
-    if (!connection)
-        return -1;
-    if (begin(connection, &ticket, &error)) {
-        hp_raise(&error, NULL);
-        return -1;
-    }
-    return hp_wait(owner, ticket, result, NULL);
-}
-
-static PyObject *connection_stats(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_stats, &result))
-        return NULL;
-    PyObject *stats = PyDict_New();
-    for (size_t i = 0; stats && i < result.as.stats.count; i++) {
-        PyObject *number = PyLong_FromUnsignedLongLong(result.as.stats.items[i].value);
-        if (!number || PyDict_SetItemString(stats, result.as.stats.items[i].name, number))
-            Py_CLEAR(stats);
-        Py_XDECREF(number);
-    }
-    heapd_result_clear(&result);
-    return stats;
-}
-
-static PyObject *connection_sessions(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_list_sessions, &result))
-        return NULL;
-    PyObject *sessions = PyList_New(0);
-    for (size_t i = 0; sessions && i < result.as.sessions.count; i++) {
-        const struct heapd_session *session = &result.as.sessions.items[i];
-        PyObject *one = Py_BuildValue(
-            "{s:K,s:s,s:K,s:K,s:K,s:K,s:O}", "id", (unsigned long long)session->id, "name",
-            session->client_name ? session->client_name : "", "pid", (unsigned long long)session->pid, "uid",
-            (unsigned long long)session->uid, "handles", (unsigned long long)session->handles, "requests",
-            (unsigned long long)session->requests, "self", session->self ? Py_True : Py_False);
-        if (!one || PyList_Append(sessions, one))
-            Py_CLEAR(sessions);
-        Py_XDECREF(one);
-    }
-    heapd_result_clear(&result);
-    return sessions;
-}
-
-static PyObject *connection_ping(PyObject *self, PyObject *unused)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    struct heapd_connection *connection = hp_open(owner);
-    struct heapd_result result = {0};
-    struct heapd_error error;
-    heapd_ticket ticket;
-    (void)unused;
-    if (!connection)
-        return NULL;
-    if (heapd_begin_ping(connection, heapd_slice("", 0), &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, &result, NULL))
-        return NULL;
-    heapd_result_clear(&result);
-    Py_RETURN_NONE;
-}
-
-static PyObject *connection_collect(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    unsigned generation = 2;
-    int dry = 0;
-    struct heapd_result result = {0};
-    struct heapd_error error;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "|Ip", &generation, &dry))
-        return NULL;
-    int code = dry ? heapd_begin_gc_dry_run(connection, &ticket, &error)
-                   : heapd_begin_gc_collect(connection, generation, &ticket, &error);
-    if (code)
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, &result, NULL))
-        return NULL;
-    return Py_BuildValue("KK", (unsigned long long)result.as.collection.unreachable,
-                         (unsigned long long)result.as.collection.unreachable_bytes);
-}
-
-static PyObject *connection_get_threshold(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_get_threshold, &result))
-        return NULL;
-    const uint32_t *threshold = result.as.thresholds.threshold;
-    return Py_BuildValue("III", threshold[0], threshold[1], threshold[2]);
-}
-
-static PyObject *connection_set_threshold(PyObject *self, PyObject *arguments)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    struct heapd_thresholds thresholds;
-    struct heapd_result result = {0};
-    struct heapd_error error;
-    heapd_ticket ticket;
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "III", &thresholds.threshold[0], &thresholds.threshold[1],
-                                         &thresholds.threshold[2]))
-        return NULL;
-    if (heapd_begin_gc_set_threshold(connection, thresholds, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, &result, NULL))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *connection_get_count(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_get_count, &result))
-        return NULL;
-    const uint64_t *count = result.as.counts.count;
-    return Py_BuildValue("KKK", (unsigned long long)count[0], (unsigned long long)count[1],
-                         (unsigned long long)count[2]);
-}
-
-static PyObject *connection_gc_stats(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_stats, &result))
-        return NULL;
-    PyObject *list = PyList_New(0);
-    for (int i = 0; list && i < HEAPD_GENERATIONS; i++) {
-        const struct heapd_generation *generation = &result.as.gc_stats.generation[i];
-        PyObject *one = Py_BuildValue("{s:K,s:K,s:K,s:K}", "collections", (unsigned long long)generation->collections,
-                                      "collected", (unsigned long long)generation->collected, "uncollectable",
-                                      (unsigned long long)generation->uncollectable, "objects",
-                                      (unsigned long long)generation->objects);
-        if (!one || PyList_Append(list, one))
-            Py_CLEAR(list);
-        Py_XDECREF(one);
-    }
-    return list ? Py_BuildValue("NO", list, result.as.gc_stats.enabled ? Py_True : Py_False) : NULL;
-}
-
-static PyObject *connection_set_enabled(PyObject *self, PyObject *enabled)
-{
-    struct hp_connection *owner = CONNECTION(self);
-    struct heapd_result result = {0};
-    struct heapd_error error;
-    heapd_ticket ticket;
-    int truth = PyObject_IsTrue(enabled);
-    struct heapd_connection *connection = hp_open(owner);
-    if (!connection || truth < 0)
-        return NULL;
-    if (heapd_begin_gc_set_enabled(connection, truth, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, &result, NULL))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *connection_freeze(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_freeze, NULL))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *connection_unfreeze(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_unfreeze, NULL))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *connection_freeze_count(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_gc_freeze_count, &result))
-        return NULL;
-    return PyLong_FromLongLong(result.value.as.integer);
-}
-
-static PyObject *connection_compact(PyObject *self, PyObject *unused)
-{
-    struct heapd_result result = {0};
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_compact, &result))
-        return NULL;
-    return Py_BuildValue("KKK", (unsigned long long)result.as.compaction.moved_count,
-                         (unsigned long long)result.as.compaction.moved_bytes,
-                         (unsigned long long)result.as.compaction.released_bytes);
-}
-
-static PyObject *connection_shutdown_daemon(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    if (ask(CONNECTION(self), heapd_begin_shutdown, NULL))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
 /* ---- attributes */
 
 static PyObject *connection_closed(PyObject *self, void *unused)
@@ -822,40 +336,40 @@ static PyObject *connection_in_pipeline(PyObject *self, void *unused)
 static PyMethodDef connection_methods[] = {
     {"close", connection_close, METH_NOARGS, "End the session; all that it held is released."},
     {"_configure", (PyCFunction)(void (*)(void))connection_configure, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"_create", connection_create, METH_VARARGS, NULL},
-    {"_create_class", connection_create_class, METH_VARARGS, NULL},
-    {"_instance", connection_instance, METH_VARARGS, NULL},
-    {"_bind", connection_bind, METH_VARARGS, NULL},
-    {"_lookup", connection_lookup, METH_VARARGS, NULL},
-    {"_unbind", connection_unbind, METH_O, NULL},
-    {"_names", connection_names, METH_VARARGS, NULL},
-    {"_increase", connection_increase, METH_VARARGS, NULL},
+    {"_create", hp_create_container, METH_VARARGS, NULL},
+    {"_create_class", hp_create_class, METH_VARARGS, NULL},
+    {"_instance", hp_create_instance, METH_VARARGS, NULL},
+    {"_bind", hp_names_bind, METH_VARARGS, NULL},
+    {"_lookup", hp_names_lookup, METH_VARARGS, NULL},
+    {"_unbind", hp_names_unbind, METH_O, NULL},
+    {"_names", hp_names_list, METH_VARARGS, NULL},
+    {"_increase", hp_names_increase, METH_VARARGS, NULL},
     {"_create_sync", hp_sync_create, METH_VARARGS, NULL},
     {"_buffer_put", hp_buffer_put, METH_O, NULL},
     {"_buffer_create", hp_buffer_create, METH_O, NULL},
-    {"_redeem", connection_redeem, METH_O, NULL},
+    {"_redeem", hp_create_redeem, METH_O, NULL},
     {"_before_fork", connection_before_fork, METH_O, NULL},
     {"_after_fork", connection_after_fork, METH_O, NULL},
     {"_open_pipeline", connection_open_pipeline, METH_NOARGS, NULL},
     {"_close_pipeline", connection_close_pipeline, METH_NOARGS, NULL},
     {"_finish", connection_finish, METH_NOARGS, NULL},
     {"_flush", connection_flush, METH_NOARGS, NULL},
-    {"_sessions", connection_sessions, METH_NOARGS, NULL},
-    {"stats", connection_stats, METH_NOARGS, "Every number that the daemon keeps, by name."},
-    {"ping", connection_ping, METH_NOARGS, "There and back."},
-    {"_collect", connection_collect, METH_VARARGS, NULL},
-    {"_get_threshold", connection_get_threshold, METH_NOARGS, NULL},
-    {"_set_threshold", connection_set_threshold, METH_VARARGS, NULL},
-    {"_get_count", connection_get_count, METH_NOARGS, NULL},
-    {"_gc_stats", connection_gc_stats, METH_NOARGS, NULL},
-    {"_set_enabled", connection_set_enabled, METH_O, NULL},
-    {"_freeze", connection_freeze, METH_NOARGS, NULL},
-    {"_unfreeze", connection_unfreeze, METH_NOARGS, NULL},
-    {"_freeze_count", connection_freeze_count, METH_NOARGS, NULL},
-    {"_compact", connection_compact, METH_NOARGS, NULL},
+    {"_sessions", hp_admin_sessions, METH_NOARGS, NULL},
+    {"stats", hp_admin_stats, METH_NOARGS, "Every number that the daemon keeps, by name."},
+    {"ping", hp_admin_ping, METH_NOARGS, "There and back."},
+    {"_collect", hp_admin_collect, METH_VARARGS, NULL},
+    {"_get_threshold", hp_admin_get_threshold, METH_NOARGS, NULL},
+    {"_set_threshold", hp_admin_set_threshold, METH_VARARGS, NULL},
+    {"_get_count", hp_admin_get_count, METH_NOARGS, NULL},
+    {"_gc_stats", hp_admin_gc_stats, METH_NOARGS, NULL},
+    {"_set_enabled", hp_admin_set_enabled, METH_O, NULL},
+    {"_freeze", hp_admin_freeze, METH_NOARGS, NULL},
+    {"_unfreeze", hp_admin_unfreeze, METH_NOARGS, NULL},
+    {"_freeze_count", hp_admin_freeze_count, METH_NOARGS, NULL},
+    {"_compact", hp_admin_compact, METH_NOARGS, NULL},
     {"_why", hp_inspect_why, METH_VARARGS, NULL},
     {"_retained", hp_inspect_retained, METH_VARARGS, NULL},
-    {"_shutdown_daemon", connection_shutdown_daemon, METH_NOARGS, NULL},
+    {"_shutdown_daemon", hp_admin_shutdown_daemon, METH_NOARGS, NULL},
     {0},
 };
 static PyGetSetDef connection_getset[] = {

@@ -54,12 +54,12 @@ static PyObject *path_tuple(const struct heapd_why_path *path)
     PyObject *steps = PyList_New(0);
     for (size_t i = 0; steps && i < path->step_count; i++) {
         const struct heapd_why_step *step = &path->steps[i];
-        PyObject *one = Py_BuildValue(
-            "KssKs#s#KO", (unsigned long long)step->identity, heapd_type_name(step->type),
-            name_in(edge_names, sizeof edge_names / sizeof *edge_names, step->edge), (unsigned long long)step->number,
-            step->text.data ? step->text.data : "", (Py_ssize_t)step->text.size,
-            step->class_name.data ? step->class_name.data : "", (Py_ssize_t)step->class_name.size,
-            (unsigned long long)step->shallow_bytes, step->gone ? Py_True : Py_False);
+        PyObject *one = Py_BuildValue("KssKs#s#KO", (unsigned long long)step->identity, heapd_type_name(step->type),
+                                      name_in(edge_names, sizeof edge_names / sizeof *edge_names, step->edge),
+                                      (unsigned long long)step->number, step->text.data ? step->text.data : "",
+                                      (Py_ssize_t)step->text.size, step->class_name.data ? step->class_name.data : "",
+                                      (Py_ssize_t)step->class_name.size, (unsigned long long)step->shallow_bytes,
+                                      step->gone ? Py_True : Py_False);
         if (append(steps, one))
             Py_CLEAR(steps);
     }

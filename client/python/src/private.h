@@ -2,7 +2,7 @@
  * What the files of the extension share.
  *
  * A Connection is a libheapd connection and what its objects become in Python; a Proxy is one handle of it. Every
- * operation has the same three steps: encode the arguments (convert.c), begin the request, and answer (answer.c):
+ * operation has the same three steps: encode the arguments (encode.c), begin the request, and answer (answer.c):
  * wait without the GIL, or, in a pipeline, give a Result at once. So each operation works in all modes.
  */
 #ifndef HEAPD_PYTHON_PRIVATE_H
@@ -42,6 +42,8 @@ struct hp_proxy {
     int type; /* enum heapd_type */
 };
 
+#define HP_PROXY(self) ((struct hp_proxy *)(self))
+
 /* How an answer becomes a Python object. */
 enum hp_form {
     HP_VALUE,    /* the value */
@@ -70,7 +72,26 @@ void hp_leave(struct hp_connection *owner);
 /* Is this thread in the connection's pipeline? */
 bool hp_in_pipeline(const struct hp_connection *owner);
 
-/* ---- convert.c */
+/* ---- scalar.c */
+
+/* The answer of what finds that only `encode` of the connection knows what to do. */
+#define HP_NEEDS_HELP 1
+
+/* A scalar as a value. 0, -1, or HP_NEEDS_HELP: it is none. *held, if set, is what the value borrows from. */
+int hp_scalar(PyObject *object, struct heapd_value *out, PyObject **held);
+/* A str argument as bytes, lent until the object dies. */
+int hp_name(PyObject *object, struct heapd_bytes *out);
+/* Without taking the value's memory. */
+PyObject *hp_decode_scalar(const struct heapd_value *value);
+/* Steals the memory of the value and the handle that it may be. */
+PyObject *hp_decode(struct hp_connection *owner, struct heapd_value *value);
+/* A proxy, or what the program gets in its place. Steals the handle. */
+PyObject *hp_wrap(struct hp_connection *owner, heapd_handle handle, int type);
+/* A proxy of the class for its type, or a bare one. Steals the handle. */
+PyObject *hp_proxy_new(struct hp_connection *owner, heapd_handle handle, int type);
+PyObject *hp_big_int(const struct heapd_bytes *bytes);
+
+/* ---- encode.c */
 
 /* A value to be sent, and what it borrows from. */
 struct hp_value {
@@ -81,25 +102,21 @@ struct hp_value {
 
 int hp_encode(struct hp_connection *owner, PyObject *object, struct hp_value *out);
 void hp_value_done(struct hp_value *value);
-/* A str argument as bytes, lent until the object dies. */
-int hp_name(PyObject *object, struct heapd_bytes *out);
 /*
  * The contents of an iterable, or of a mapping or pairs if `pairs`, as the top-level nodes of a literal, or inside one
  * container of open_type.
  */
 int hp_encode_contents(struct hp_connection *owner, PyObject *iterable, bool pairs, int open_type,
                        struct hp_value *out);
-/* Steals the memory of the value and the handle that it may be. */
-PyObject *hp_decode(struct hp_connection *owner, struct heapd_value *value);
-/* A proxy, or what the program gets in its place. Steals the handle. */
-PyObject *hp_wrap(struct hp_connection *owner, heapd_handle handle, int type);
-/* A proxy of the class for its type, or a bare one. Steals the handle. */
-PyObject *hp_proxy_new(struct hp_connection *owner, heapd_handle handle, int type);
+/* Is it a tuple that stands for the copy of a container inside? */
+bool hp_is_marked(PyObject *object);
+
+/* ---- graph.c */
+
 /* All that an object reaches, as plain Python objects. */
 PyObject *hp_export(struct hp_connection *owner, heapd_handle handle, PyObject *instance);
 /* The same, of a container that holds values alone; None if it holds containers that come as proxies. */
 PyObject *hp_read_shallow(struct hp_connection *owner, heapd_handle handle);
-PyObject *hp_big_int(const struct heapd_bytes *bytes);
 
 /* ---- answer.c */
 
@@ -129,6 +146,79 @@ PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *resul
 int hp_result_fetch(PyObject *result);
 /* Waits for all that was begun and raises the first failure. */
 int hp_finish(struct hp_connection *owner);
+
+/* ---- call.c: the shapes that most methods of proxies have */
+
+typedef int hp_begin(struct heapd_connection *, heapd_handle, heapd_ticket *, struct heapd_error *);
+typedef int hp_begin_value(struct heapd_connection *, heapd_handle, struct heapd_value, heapd_ticket *,
+                           struct heapd_error *);
+typedef int hp_begin_pair(struct heapd_connection *, heapd_handle, struct heapd_value, struct heapd_value,
+                          heapd_ticket *, struct heapd_error *);
+
+PyObject *hp_call(PyObject *self, hp_begin *begin, bool is_write, enum hp_form form);
+/* A KeyError names the value. */
+PyObject *hp_call_value(PyObject *self, PyObject *value, hp_begin_value *begin, bool is_write, enum hp_form form);
+PyObject *hp_call_pair(PyObject *self, PyObject *key, PyObject *value, hp_begin_pair *begin, bool is_write,
+                       enum hp_form form);
+/* The proxy of what a request that was begun with `code` makes; waits, so that failures show. */
+PyObject *hp_made(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
+                  heapd_handle handle, int type);
+/* What Python wants at once even inside a pipeline. 0, or -1 with an exception. */
+int hp_wait_here(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
+                 struct heapd_result *result);
+
+/* ---- container.c: methods of proxies */
+
+PyObject *hp_container_append(PyObject *self, PyObject *value);
+PyObject *hp_container_add(PyObject *self, PyObject *value);
+PyObject *hp_container_discard(PyObject *self, PyObject *value);
+PyObject *hp_container_discard_known(PyObject *self, PyObject *value);
+PyObject *hp_container_insert(PyObject *self, PyObject *arguments);
+PyObject *hp_container_pop_last(PyObject *self, PyObject *arguments);
+PyObject *hp_container_pop_key(PyObject *self, PyObject *arguments);
+PyObject *hp_container_clear(PyObject *self, PyObject *unused);
+PyObject *hp_container_extend(PyObject *self, PyObject *iterable);
+PyObject *hp_container_update(PyObject *self, PyObject *iterable);
+PyObject *hp_container_increase(PyObject *self, PyObject *arguments);
+
+/* ---- attribute.c: methods of proxies */
+
+PyObject *hp_attribute_get(PyObject *self, PyObject *name);
+PyObject *hp_attribute_set(PyObject *self, PyObject *arguments);
+PyObject *hp_attribute_del(PyObject *self, PyObject *name);
+PyObject *hp_attribute_increase(PyObject *self, PyObject *arguments);
+
+/* ---- create.c: methods of connections */
+
+PyObject *hp_create_container(PyObject *self, PyObject *arguments);
+PyObject *hp_create_class(PyObject *self, PyObject *arguments);
+PyObject *hp_create_instance(PyObject *self, PyObject *arguments);
+PyObject *hp_create_redeem(PyObject *self, PyObject *secret);
+
+/* ---- names.c: methods of connections */
+
+PyObject *hp_names_bind(PyObject *self, PyObject *arguments);
+PyObject *hp_names_lookup(PyObject *self, PyObject *arguments);
+PyObject *hp_names_unbind(PyObject *self, PyObject *name);
+PyObject *hp_names_list(PyObject *self, PyObject *arguments);
+PyObject *hp_names_increase(PyObject *self, PyObject *arguments);
+
+/* ---- admin.c: methods of connections */
+
+PyObject *hp_admin_stats(PyObject *self, PyObject *unused);
+PyObject *hp_admin_sessions(PyObject *self, PyObject *unused);
+PyObject *hp_admin_ping(PyObject *self, PyObject *unused);
+PyObject *hp_admin_collect(PyObject *self, PyObject *arguments);
+PyObject *hp_admin_get_threshold(PyObject *self, PyObject *unused);
+PyObject *hp_admin_set_threshold(PyObject *self, PyObject *arguments);
+PyObject *hp_admin_get_count(PyObject *self, PyObject *unused);
+PyObject *hp_admin_gc_stats(PyObject *self, PyObject *unused);
+PyObject *hp_admin_set_enabled(PyObject *self, PyObject *enabled);
+PyObject *hp_admin_freeze(PyObject *self, PyObject *unused);
+PyObject *hp_admin_unfreeze(PyObject *self, PyObject *unused);
+PyObject *hp_admin_freeze_count(PyObject *self, PyObject *unused);
+PyObject *hp_admin_compact(PyObject *self, PyObject *unused);
+PyObject *hp_admin_shutdown_daemon(PyObject *self, PyObject *unused);
 
 /* ---- sync.c: methods of proxies, and the last of connections */
 

@@ -9,11 +9,9 @@
 
 PyTypeObject *hp_proxy_type;
 
-#define PROXY(self) ((struct hp_proxy *)(self))
-
 static void proxy_dealloc(PyObject *self)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (proxy->weak)
@@ -30,7 +28,7 @@ static void proxy_dealloc(PyObject *self)
 static int proxy_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT((PyObject *)PROXY(self)->owner);
+    Py_VISIT((PyObject *)HP_PROXY(self)->owner);
     return 0;
 }
 
@@ -38,7 +36,7 @@ static int proxy_traverse(PyObject *self, visitproc visit, void *arg)
 
 static PyObject *get_item(PyObject *self, PyObject *key, enum hp_form form, PyObject *extra)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct hp_value sent;
@@ -53,7 +51,7 @@ static PyObject *get_item(PyObject *self, PyObject *key, enum hp_form form, PyOb
 
 static bool is_sequence(PyObject *self)
 {
-    return PROXY(self)->type == HEAPD_TYPE_LIST || PROXY(self)->type == HEAPD_TYPE_TUPLE;
+    return HP_PROXY(self)->type == HEAPD_TYPE_LIST || HP_PROXY(self)->type == HEAPD_TYPE_TUPLE;
 }
 
 /* The int of what stands for an index. New. */
@@ -64,7 +62,7 @@ static PyObject *index_for(PyObject *self, PyObject *key)
     PyObject *name = PyType_GetName(Py_TYPE(key));
     if (name)
         PyErr_Format(PyExc_TypeError, "%s indices must be integers or slices, not %U",
-                     heapd_type_name((enum heapd_type)PROXY(self)->type), name);
+                     heapd_type_name((enum heapd_type)HP_PROXY(self)->type), name);
     Py_XDECREF(name);
     return NULL;
 }
@@ -81,80 +79,32 @@ static PyObject *proxy_subscript(PyObject *self, PyObject *key)
     return result;
 }
 
-/* The answer of a write, where the caller wants 0 or -1. */
-static int written(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
-                   PyObject *key)
+static PyObject *set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    PyObject *answer = hp_answer(owner, code, ticket, error, HP_NOTHING, key, NULL);
-    Py_XDECREF(answer);
-    return answer ? 0 : -1;
-}
-
-static int set_item(PyObject *self, PyObject *key, PyObject *value)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent_key, sent;
-    heapd_ticket ticket;
-    if (!connection || hp_encode(proxy->owner, key, &sent_key))
-        return -1;
-    if (hp_encode(proxy->owner, value, &sent)) {
-        hp_value_done(&sent_key);
-        return -1;
-    }
-    int code = heapd_begin_set_item(connection, proxy->handle, sent_key.value, sent.value,
-                                    hp_ticket(proxy->owner, true, &ticket), &error);
-    hp_value_done(&sent_key);
-    hp_value_done(&sent);
-    return written(proxy->owner, code, ticket, &error, key);
-}
-
-static int del_item(PyObject *self, PyObject *key)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!connection || hp_encode(proxy->owner, key, &sent))
-        return -1;
-    int code =
-        heapd_begin_del_item(connection, proxy->handle, sent.value, hp_ticket(proxy->owner, true, &ticket), &error);
-    hp_value_done(&sent);
-    return written(proxy->owner, code, ticket, &error, key);
+    return value ? hp_call_pair(self, key, value, heapd_begin_set_item, true, HP_NOTHING)
+                 : hp_call_value(self, key, heapd_begin_del_item, true, HP_NOTHING);
 }
 
 static int proxy_ass_subscript(PyObject *self, PyObject *key, PyObject *value)
 {
+    PyObject *done;
     if (PySlice_Check(key)) {
-        PyObject *done = value ? PyObject_CallMethod(self, "_set_slice", "OO", key, value)
-                               : PyObject_CallMethod(self, "_del_slice", "O", key);
-        Py_XDECREF(done);
-        return done ? 0 : -1;
+        done = value ? PyObject_CallMethod(self, "_set_slice", "OO", key, value)
+                     : PyObject_CallMethod(self, "_del_slice", "O", key);
+    } else if (!is_sequence(self) || PyLong_CheckExact(key)) {
+        done = set_item(self, key, value);
+    } else {
+        PyObject *index = index_for(self, key);
+        done = index ? set_item(self, index, value) : NULL;
+        Py_XDECREF(index);
     }
-    if (!is_sequence(self) || PyLong_CheckExact(key))
-        return value ? set_item(self, key, value) : del_item(self, key);
-    PyObject *index = index_for(self, key);
-    int failed = !index ? -1 : value ? set_item(self, index, value) : del_item(self, index);
-    Py_XDECREF(index);
-    return failed;
-}
-
-/* What Python wants at once even inside a pipeline. */
-static int wait_here(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
-                     struct heapd_result *result)
-{
-    if (code) {
-        hp_raise(error, NULL);
-        return -1;
-    }
-    return hp_wait(owner, ticket, result, NULL);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
 }
 
 static Py_ssize_t proxy_length(PyObject *self)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -162,14 +112,14 @@ static Py_ssize_t proxy_length(PyObject *self)
     if (!connection)
         return -1;
     int code = heapd_begin_length(connection, proxy->handle, &ticket, &error);
-    if (wait_here(proxy->owner, code, ticket, &error, &result))
+    if (hp_wait_here(proxy->owner, code, ticket, &error, &result))
         return -1;
     return (Py_ssize_t)result.value.as.integer;
 }
 
 static int proxy_contains(PyObject *self, PyObject *key)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -179,21 +129,19 @@ static int proxy_contains(PyObject *self, PyObject *key)
         return -1;
     int code = heapd_begin_contains(connection, proxy->handle, sent.value, &ticket, &error);
     hp_value_done(&sent);
-    if (wait_here(proxy->owner, code, ticket, &error, &result))
+    if (hp_wait_here(proxy->owner, code, ticket, &error, &result))
         return -1;
     return result.value.as.boolean;
 }
 
 static int proxy_bool(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    (void)type;
-    switch (PROXY(self)->type) {
+    switch (HP_PROXY(self)->type) {
     case HEAPD_TYPE_LIST:
     case HEAPD_TYPE_TUPLE:
     case HEAPD_TYPE_DICT:
     case HEAPD_TYPE_SET:
-    case 14: /* frozenset */
+    case HEAPD_TYPE_FROZENSET:
         break;
     default:
         return 1;
@@ -204,43 +152,6 @@ static int proxy_bool(PyObject *self)
 
 /* ---- methods */
 
-typedef int begin_with_value(struct heapd_connection *, heapd_handle, struct heapd_value, heapd_ticket *,
-                             struct heapd_error *);
-
-static PyObject *with_value(PyObject *self, PyObject *value, begin_with_value *begin, bool is_write, enum hp_form form)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!connection || hp_encode(proxy->owner, value, &sent))
-        return NULL;
-    int code = begin(connection, proxy->handle, sent.value, hp_ticket(proxy->owner, is_write, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, form, value, NULL);
-}
-
-static PyObject *proxy_append(PyObject *self, PyObject *value)
-{
-    return with_value(self, value, heapd_begin_append, true, HP_NOTHING);
-}
-
-static PyObject *proxy_add(PyObject *self, PyObject *value)
-{
-    return with_value(self, value, heapd_begin_set_add, true, HP_NOTHING);
-}
-
-static PyObject *proxy_discard(PyObject *self, PyObject *value)
-{
-    return with_value(self, value, heapd_begin_set_discard, true, HP_NOTHING);
-}
-
-static PyObject *proxy_discard_known(PyObject *self, PyObject *value)
-{
-    return with_value(self, value, heapd_begin_set_discard, false, HP_PRESENCE);
-}
-
 static PyObject *proxy_get(PyObject *self, PyObject *arguments)
 {
     PyObject *key, *otherwise = Py_None;
@@ -249,217 +160,17 @@ static PyObject *proxy_get(PyObject *self, PyObject *arguments)
     return get_item(self, key, HP_DEFAULT, otherwise);
 }
 
-/* An index as list methods take it: beyond 64 bits is beyond every list. */
-static int index_of(PyObject *object, int64_t *out)
-{
-    Py_ssize_t index = PyNumber_AsSsize_t(object, NULL);
-    if (index == -1 && PyErr_Occurred())
-        return -1;
-    *out = index;
-    return 0;
-}
-
-static PyObject *proxy_insert(PyObject *self, PyObject *arguments)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    PyObject *position, *value;
-    int64_t index;
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!PyArg_ParseTuple(arguments, "OO:insert", &position, &value) || index_of(position, &index))
-        return NULL;
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    if (!connection || hp_encode(proxy->owner, value, &sent))
-        return NULL;
-    int code = heapd_begin_insert(connection, proxy->handle, index, sent.value, hp_ticket(proxy->owner, true, &ticket),
-                                  &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
-}
-
-static PyObject *pop(PyObject *self, PyObject *key, enum hp_form form, PyObject *extra)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent = {.value = heapd_value_make(HEAPD_VALUE_ABSENT)};
-    heapd_ticket ticket;
-    if (!connection || (key && hp_encode(proxy->owner, key, &sent)))
-        return NULL;
-    int code = heapd_begin_pop(connection, proxy->handle, sent.value, HEAPD_ANY, NULL,
-                               hp_ticket(proxy->owner, false, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, form, key, extra);
-}
-
-/* pop(), pop(index), of a list or a set. */
-static PyObject *proxy_pop_last(PyObject *self, PyObject *arguments)
-{
-    PyObject *index = NULL;
-    if (!PyArg_ParseTuple(arguments, "|O:pop", &index))
-        return NULL;
-    if (!index)
-        return pop(self, NULL, HP_VALUE, NULL);
-    PyObject *number = PyNumber_Index(index);
-    PyObject *result = number ? pop(self, number, HP_VALUE, NULL) : NULL;
-    Py_XDECREF(number);
-    return result;
-}
-
-/* pop(key[, default]) of a dict. */
-static PyObject *proxy_pop_key(PyObject *self, PyObject *arguments)
-{
-    PyObject *key, *otherwise = NULL;
-    if (!PyArg_ParseTuple(arguments, "O|O:pop", &key, &otherwise))
-        return NULL;
-    return pop(self, key, otherwise ? HP_DEFAULT : HP_VALUE, otherwise);
-}
-
-static PyObject *proxy_clear(PyObject *self, PyObject *unused)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    heapd_ticket ticket;
-    (void)unused;
-    if (!connection)
-        return NULL;
-    int code = heapd_begin_clear(connection, proxy->handle, hp_ticket(proxy->owner, true, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
-}
-
-static PyObject *extend(PyObject *self, PyObject *iterable, bool pairs)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!connection || hp_encode_contents(proxy->owner, iterable, pairs, 0, &sent))
-        return NULL;
-    if (heapd_literal_top_count(sent.literal) == 0) {
-        hp_value_done(&sent);
-        Py_RETURN_NONE;
-    }
-    int code = heapd_begin_extend(connection, proxy->handle, sent.literal, NULL, 0, NULL,
-                                  hp_ticket(proxy->owner, true, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
-}
-
-static PyObject *proxy_extend(PyObject *self, PyObject *iterable)
-{
-    return extend(self, iterable, false);
-}
-
-static PyObject *proxy_update(PyObject *self, PyObject *iterable)
-{
-    return extend(self, iterable, true);
-}
-
-static PyObject *proxy_get_attribute(PyObject *self, PyObject *name)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_bytes text;
-    struct heapd_error error;
-    heapd_ticket ticket;
-    if (!connection || hp_name(name, &text))
-        return NULL;
-    int code = heapd_begin_get_attr(connection, proxy->handle, text, HEAPD_ANY, NULL,
-                                    hp_ticket(proxy->owner, false, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, name, NULL);
-}
-
-static PyObject *proxy_set_attribute(PyObject *self, PyObject *arguments)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    PyObject *name, *value;
-    struct heapd_bytes text;
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!PyArg_ParseTuple(arguments, "OO", &name, &value) || hp_name(name, &text))
-        return NULL;
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    if (!connection || hp_encode(proxy->owner, value, &sent))
-        return NULL;
-    int code = heapd_begin_set_attr(connection, proxy->handle, text, sent.value, hp_ticket(proxy->owner, true, &ticket),
-                                    &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, name, NULL);
-}
-
-static PyObject *proxy_del_attribute(PyObject *self, PyObject *name)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_bytes text;
-    struct heapd_error error;
-    heapd_ticket ticket;
-    if (!connection || hp_name(name, &text))
-        return NULL;
-    int code = heapd_begin_del_attr(connection, proxy->handle, text, hp_ticket(proxy->owner, true, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, name, NULL);
-}
-
-static PyObject *proxy_increase_item(PyObject *self, PyObject *arguments)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    PyObject *key, *delta;
-    struct heapd_error error;
-    struct hp_value sent_key, sent;
-    heapd_ticket ticket;
-    if (!PyArg_ParseTuple(arguments, "OO", &key, &delta))
-        return NULL;
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    if (!connection || hp_encode(proxy->owner, key, &sent_key))
-        return NULL;
-    if (hp_encode(proxy->owner, delta, &sent)) {
-        hp_value_done(&sent_key);
-        return NULL;
-    }
-    int code = heapd_begin_add_item(connection, proxy->handle, sent_key.value, sent.value,
-                                    hp_ticket(proxy->owner, false, &ticket), &error);
-    hp_value_done(&sent_key);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, key, NULL);
-}
-
-static PyObject *proxy_increase_attribute(PyObject *self, PyObject *arguments)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    PyObject *name, *delta;
-    struct heapd_bytes text;
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!PyArg_ParseTuple(arguments, "OO", &name, &delta) || hp_name(name, &text))
-        return NULL;
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    if (!connection || hp_encode(proxy->owner, delta, &sent))
-        return NULL;
-    int code = heapd_begin_add_attr(connection, proxy->handle, text, sent.value,
-                                    hp_ticket(proxy->owner, false, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, name, NULL);
-}
-
-/* What others changed while it was read is read again, a few times; then the program hears of it. */
-#define EXPORT_TRIES 5
-
 static PyObject *proxy_export(PyObject *self, PyObject *arguments)
 {
     PyObject *instance = Py_None;
     if (!PyArg_ParseTuple(arguments, "|O", &instance))
         return NULL;
-    return hp_export(PROXY(self)->owner, PROXY(self)->handle, instance);
+    return hp_export(HP_PROXY(self)->owner, HP_PROXY(self)->handle, instance);
 }
 
 static PyObject *proxy_duplicate(PyObject *self, PyObject *unused)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_handle handle;
@@ -472,7 +183,7 @@ static PyObject *proxy_duplicate(PyObject *self, PyObject *unused)
 
 static PyObject *proxy_inspect(PyObject *self, PyObject *unused)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -481,7 +192,7 @@ static PyObject *proxy_inspect(PyObject *self, PyObject *unused)
     if (!connection)
         return NULL;
     int code = heapd_begin_inspect(connection, proxy->handle, &ticket, &error);
-    if (wait_here(proxy->owner, code, ticket, &error, &result))
+    if (hp_wait_here(proxy->owner, code, ticket, &error, &result))
         return NULL;
     const struct heapd_object_info *info = &result.as.info;
     PyObject *out =
@@ -498,7 +209,7 @@ static PyObject *proxy_inspect(PyObject *self, PyObject *unused)
 /* make_token(ttl_ms, uses) -> the bytes, and for how many milliseconds they are good. */
 static PyObject *proxy_make_token(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -508,7 +219,7 @@ static PyObject *proxy_make_token(PyObject *self, PyObject *arguments)
     if (!connection || !PyArg_ParseTuple(arguments, "KI", &ttl_ms, &uses))
         return NULL;
     int code = heapd_begin_make_token(connection, proxy->handle, ttl_ms, uses, &ticket, &error);
-    if (wait_here(proxy->owner, code, ticket, &error, &result))
+    if (hp_wait_here(proxy->owner, code, ticket, &error, &result))
         return NULL;
     PyObject *out = Py_BuildValue("y#K", result.as.token.secret.data, (Py_ssize_t)result.as.token.secret.size,
                                   (unsigned long long)result.as.token.ttl_ms);
@@ -519,26 +230,26 @@ static PyObject *proxy_make_token(PyObject *self, PyObject *arguments)
 static PyObject *proxy_owner(PyObject *self, void *unused)
 {
     (void)unused;
-    Py_INCREF((PyObject *)PROXY(self)->owner);
-    return (PyObject *)PROXY(self)->owner;
+    Py_INCREF((PyObject *)HP_PROXY(self)->owner);
+    return (PyObject *)HP_PROXY(self)->owner;
 }
 
 static PyObject *proxy_handle(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromUnsignedLongLong(PROXY(self)->handle);
+    return PyLong_FromUnsignedLongLong(HP_PROXY(self)->handle);
 }
 
 static PyObject *proxy_type(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromLong(PROXY(self)->type);
+    return PyLong_FromLong(HP_PROXY(self)->type);
 }
 
 /* Gives the reference to a new proxy of another class; this one holds nothing any more. */
 static PyObject *proxy_become(PyObject *self, PyObject *class)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     if (!PyType_Check(class) || !PyType_IsSubtype((PyTypeObject *)class, hp_proxy_type)) {
         PyErr_SetString(PyExc_TypeError, "a class of proxies is needed");
         return NULL;
@@ -558,7 +269,7 @@ static PyObject *proxy_become(PyObject *self, PyObject *class)
 static PyObject *proxy_read_shallow(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return hp_read_shallow(PROXY(self)->owner, PROXY(self)->handle);
+    return hp_read_shallow(HP_PROXY(self)->owner, HP_PROXY(self)->handle);
 }
 
 static PyMethodDef proxy_methods[] = {
@@ -592,22 +303,22 @@ static PyMethodDef proxy_methods[] = {
     {"_condition_wait", hp_sync_wait_condition, METH_O, "Wait for a notification."},
     {"_notify", hp_sync_notify, METH_O, "Wake those who wait."},
     {"_sync_state", hp_sync_state, METH_NOARGS, "A coordination object as it is now."},
-    {"_append", proxy_append, METH_O, "Add to the end."},
-    {"_add", proxy_add, METH_O, "Add an element."},
-    {"_discard", proxy_discard, METH_O, "Remove an element if it is there."},
-    {"_discard_known", proxy_discard_known, METH_O, "Remove an element; KeyError if it is not there."},
+    {"_append", hp_container_append, METH_O, "Add to the end."},
+    {"_add", hp_container_add, METH_O, "Add an element."},
+    {"_discard", hp_container_discard, METH_O, "Remove an element if it is there."},
+    {"_discard_known", hp_container_discard_known, METH_O, "Remove an element; KeyError if it is not there."},
     {"_get", proxy_get, METH_VARARGS, "The value of a key, or a default."},
-    {"_insert", proxy_insert, METH_VARARGS, "Insert before an index."},
-    {"_pop_last", proxy_pop_last, METH_VARARGS, "Take out the item at an index, the last by default."},
-    {"_pop_key", proxy_pop_key, METH_VARARGS, "Take out the value of a key."},
-    {"_clear", proxy_clear, METH_NOARGS, "Remove everything."},
-    {"_extend", proxy_extend, METH_O, "Add all of an iterable, in one request."},
-    {"_update", proxy_update, METH_O, "Set all items of a mapping or of pairs, in one request."},
-    {"_get_attribute", proxy_get_attribute, METH_O, "An attribute in the heap."},
-    {"_set_attribute", proxy_set_attribute, METH_VARARGS, "Set an attribute in the heap."},
-    {"_del_attribute", proxy_del_attribute, METH_O, "Delete an attribute in the heap."},
-    {"_increase_item", proxy_increase_item, METH_VARARGS, "Add to the number in an item, atomically."},
-    {"_increase_attribute", proxy_increase_attribute, METH_VARARGS, "Add to the number in an attribute, atomically."},
+    {"_insert", hp_container_insert, METH_VARARGS, "Insert before an index."},
+    {"_pop_last", hp_container_pop_last, METH_VARARGS, "Take out the item at an index, the last by default."},
+    {"_pop_key", hp_container_pop_key, METH_VARARGS, "Take out the value of a key."},
+    {"_clear", hp_container_clear, METH_NOARGS, "Remove everything."},
+    {"_extend", hp_container_extend, METH_O, "Add all of an iterable, in one request."},
+    {"_update", hp_container_update, METH_O, "Set all items of a mapping or of pairs, in one request."},
+    {"_get_attribute", hp_attribute_get, METH_O, "An attribute in the heap."},
+    {"_set_attribute", hp_attribute_set, METH_VARARGS, "Set an attribute in the heap."},
+    {"_del_attribute", hp_attribute_del, METH_O, "Delete an attribute in the heap."},
+    {"_increase_item", hp_container_increase, METH_VARARGS, "Add to the number in an item, atomically."},
+    {"_increase_attribute", hp_attribute_increase, METH_VARARGS, "Add to the number in an attribute, atomically."},
     {"_export", proxy_export, METH_VARARGS, "All that it reaches, as plain Python objects."},
     {"_duplicate", proxy_duplicate, METH_NOARGS, "A second reference to the same object."},
     {"_make_token", proxy_make_token, METH_VARARGS, "Bytes by which another session gets a reference."},

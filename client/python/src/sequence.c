@@ -1,8 +1,6 @@
 /* What lists and tuples do on the daemon, in one step each: slices, searching, sorting, copying; and get-or-create. */
 #include "private.h"
 
-#define PROXY(self) ((struct hp_proxy *)(self))
-
 /* A part of a slice: None is left out, what is beyond 64 bits is cut there, as Python does. */
 static int part_of(PyObject *slice, const char *name, struct heapd_value *out)
 {
@@ -39,7 +37,7 @@ static int range_of(PyObject *slice, struct heapd_range *out)
 /* The slice as a new list or tuple of the heap: a bare reference, for who reads it next. */
 PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_range range;
     struct heapd_error error;
@@ -47,16 +45,13 @@ PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
     heapd_ticket ticket;
     if (!connection || range_of(slice, &range))
         return NULL;
-    if (heapd_begin_get_slice(connection, proxy->handle, range, HEAPD_OBJECT, &handle, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(proxy->owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(proxy->owner, handle, proxy->type);
+    int code = heapd_begin_get_slice(connection, proxy->handle, range, HEAPD_OBJECT, &handle, &ticket, &error);
+    return hp_made(proxy->owner, code, ticket, &error, handle, proxy->type);
 }
 
 PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     PyObject *slice, *values;
     struct heapd_range range;
     struct heapd_error error;
@@ -75,7 +70,7 @@ PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments)
 
 PyObject *hp_sequence_del_slice(PyObject *self, PyObject *slice)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_range range;
     struct heapd_error error;
@@ -86,49 +81,25 @@ PyObject *hp_sequence_del_slice(PyObject *self, PyObject *slice)
     return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
 }
 
-typedef int begin_with_value(struct heapd_connection *, heapd_handle, struct heapd_value, heapd_ticket *,
-                             struct heapd_error *);
-
-static PyObject *with_value(PyObject *self, PyObject *value, begin_with_value *begin)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    struct hp_value sent;
-    heapd_ticket ticket;
-    if (!connection || hp_encode(proxy->owner, value, &sent))
-        return NULL;
-    int code = begin(connection, proxy->handle, sent.value, hp_ticket(proxy->owner, true, &ticket), &error);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
-}
-
 PyObject *hp_sequence_extend_from(PyObject *self, PyObject *value)
 {
-    return with_value(self, value, heapd_begin_extend_from);
+    return hp_call_value(self, value, heapd_begin_extend_from, true, HP_NOTHING);
 }
 
 PyObject *hp_sequence_repeat(PyObject *self, PyObject *times)
 {
-    return with_value(self, times, heapd_begin_repeat);
+    return hp_call_value(self, times, heapd_begin_repeat, true, HP_NOTHING);
 }
 
 PyObject *hp_sequence_reverse(PyObject *self, PyObject *unused)
 {
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    heapd_ticket ticket;
     (void)unused;
-    if (!connection)
-        return NULL;
-    int code = heapd_begin_reverse(connection, proxy->handle, hp_ticket(proxy->owner, true, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
+    return hp_call(self, heapd_begin_reverse, true, HP_NOTHING);
 }
 
 PyObject *hp_sequence_sort(PyObject *self, PyObject *reverse)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
@@ -142,7 +113,7 @@ PyObject *hp_sequence_sort(PyObject *self, PyObject *reverse)
 /* search(mode, value, slice) */
 PyObject *hp_sequence_search(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     int mode;
     PyObject *value, *slice;
     struct heapd_range range;
@@ -163,7 +134,7 @@ PyObject *hp_sequence_search(PyObject *self, PyObject *arguments)
 /* copy(deep) */
 PyObject *hp_sequence_copy(PyObject *self, PyObject *deep)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_handle handle;
@@ -171,42 +142,29 @@ PyObject *hp_sequence_copy(PyObject *self, PyObject *deep)
     int is_deep = PyObject_IsTrue(deep);
     if (!connection || is_deep < 0)
         return NULL;
-    if (heapd_begin_copy(connection, proxy->handle, is_deep, &handle, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(proxy->owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(proxy->owner, handle, proxy->type);
+    int code = heapd_begin_copy(connection, proxy->handle, is_deep, &handle, &ticket, &error);
+    return hp_made(proxy->owner, code, ticket, &error, handle, proxy->type);
+}
+
+static int begin_set_default(struct heapd_connection *connection, heapd_handle dict, struct heapd_value key,
+                             struct heapd_value value, heapd_ticket *ticket, struct heapd_error *error)
+{
+    return heapd_begin_dict_set_default(connection, dict, key, value, HEAPD_ANY, NULL, ticket, error);
 }
 
 /* setdefault(key[, default]) */
 PyObject *hp_sequence_set_default(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
     PyObject *key, *value = Py_None;
-    struct heapd_error error;
-    struct hp_value sent_key, sent;
-    heapd_ticket ticket;
     if (!PyArg_ParseTuple(arguments, "O|O:setdefault", &key, &value))
         return NULL;
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    if (!connection || hp_encode(proxy->owner, key, &sent_key))
-        return NULL;
-    if (hp_encode(proxy->owner, value, &sent)) {
-        hp_value_done(&sent_key);
-        return NULL;
-    }
-    int code = heapd_begin_update(connection, heapd_place_item(proxy->handle, sent_key.value),
-                                  HEAPD_UPDATE_GET_OR_CREATE, 0, sent.value, heapd_value_make(HEAPD_VALUE_ABSENT),
-                                  HEAPD_ANY, NULL, hp_ticket(proxy->owner, false, &ticket), &error);
-    hp_value_done(&sent_key);
-    hp_value_done(&sent);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, key, NULL);
+    return hp_call_pair(self, key, value, begin_set_default, false, HP_VALUE);
 }
 
 /* gather(view, reversed): keys, values or items as a new list of the heap. */
 PyObject *hp_sequence_gather(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_error error;
     heapd_handle handle;
     heapd_ticket ticket;
@@ -216,17 +174,14 @@ PyObject *hp_sequence_gather(PyObject *self, PyObject *arguments)
     struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection)
         return NULL;
-    if (heapd_begin_gather(connection, heapd_ref(proxy->handle), (enum heapd_view)view, reversed, HEAPD_TYPE_LIST,
-                           &handle, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(proxy->owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(proxy->owner, handle, HEAPD_TYPE_LIST);
+    int code = heapd_begin_gather(connection, heapd_ref(proxy->handle), (enum heapd_view)view, reversed,
+                                  HEAPD_TYPE_LIST, &handle, &ticket, &error);
+    return hp_made(proxy->owner, code, ticket, &error, handle, HEAPD_TYPE_LIST);
 }
 
 PyObject *hp_sequence_pop_item(PyObject *self, PyObject *unused)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};

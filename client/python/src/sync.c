@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define PROXY(self) ((struct hp_proxy *)(self))
-
 /* How long the daemon may let a request wait, out of a timeout in seconds. None: without end. */
 static int wait_of(PyObject *timeout, int64_t *out)
 {
@@ -33,7 +31,7 @@ static uint64_t this_thread(void)
 /* acquire(timeout) -> bits of heapd_acquired */
 PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -51,7 +49,7 @@ PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
 
 PyObject *hp_sync_release(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
@@ -66,7 +64,7 @@ PyObject *hp_sync_release(PyObject *self, PyObject *arguments)
 /* put(value, timeout) */
 PyObject *hp_sync_put(PyObject *self, PyObject *arguments)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     PyObject *value, *timeout;
     struct heapd_error error;
     struct hp_value sent;
@@ -85,7 +83,7 @@ PyObject *hp_sync_put(PyObject *self, PyObject *arguments)
 
 PyObject *hp_sync_get(PyObject *self, PyObject *timeout)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
@@ -97,24 +95,11 @@ PyObject *hp_sync_get(PyObject *self, PyObject *timeout)
     return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, NULL, NULL);
 }
 
-typedef int begin_simple(struct heapd_connection *, heapd_handle, heapd_ticket *, struct heapd_error *);
 typedef int begin_timed(struct heapd_connection *, heapd_handle, int64_t, heapd_ticket *, struct heapd_error *);
-
-static PyObject *simple(PyObject *self, begin_simple *begin)
-{
-    struct hp_proxy *proxy = PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
-    struct heapd_error error;
-    heapd_ticket ticket;
-    if (!connection)
-        return NULL;
-    int code = begin(connection, proxy->handle, hp_ticket(proxy->owner, true, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
-}
 
 static PyObject *timed(PyObject *self, PyObject *timeout, begin_timed *begin)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
@@ -128,7 +113,7 @@ static PyObject *timed(PyObject *self, PyObject *timeout, begin_timed *begin)
 PyObject *hp_sync_task_done(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return simple(self, heapd_begin_task_done);
+    return hp_call(self, heapd_begin_task_done, true, HP_NOTHING);
 }
 
 PyObject *hp_sync_join(PyObject *self, PyObject *timeout)
@@ -139,13 +124,13 @@ PyObject *hp_sync_join(PyObject *self, PyObject *timeout)
 PyObject *hp_sync_set(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return simple(self, heapd_begin_event_set);
+    return hp_call(self, heapd_begin_event_set, true, HP_NOTHING);
 }
 
 PyObject *hp_sync_clear(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return simple(self, heapd_begin_event_clear);
+    return hp_call(self, heapd_begin_event_clear, true, HP_NOTHING);
 }
 
 PyObject *hp_sync_wait_event(PyObject *self, PyObject *timeout)
@@ -161,18 +146,18 @@ PyObject *hp_sync_wait_barrier(PyObject *self, PyObject *timeout)
 PyObject *hp_sync_reset(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return simple(self, heapd_begin_barrier_reset);
+    return hp_call(self, heapd_begin_barrier_reset, true, HP_NOTHING);
 }
 
 PyObject *hp_sync_abort(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return simple(self, heapd_begin_barrier_abort);
+    return hp_call(self, heapd_begin_barrier_abort, true, HP_NOTHING);
 }
 
 PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -191,7 +176,7 @@ PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout)
 /* notify(count); negative: all */
 PyObject *hp_sync_notify(PyObject *self, PyObject *number)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
@@ -205,7 +190,7 @@ PyObject *hp_sync_notify(PyObject *self, PyObject *number)
 
 PyObject *hp_sync_state(PyObject *self, PyObject *unused)
 {
-    struct hp_proxy *proxy = PROXY(self);
+    struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
@@ -248,11 +233,11 @@ PyObject *hp_sync_create(PyObject *self, PyObject *arguments)
     options.value = value;
     options.bounded = bounded;
     if (lock != Py_None) {
-        if (!PyObject_TypeCheck(lock, hp_proxy_type) || PROXY(lock)->owner != owner) {
+        if (!PyObject_TypeCheck(lock, hp_proxy_type) || HP_PROXY(lock)->owner != owner) {
             PyErr_SetString(PyExc_TypeError, "the condition's lock must be a lock of the same heap");
             return NULL;
         }
-        options.lock = PROXY(lock)->handle;
+        options.lock = HP_PROXY(lock)->handle;
     }
     if (heapd_begin_create_sync(connection, &options, &handle, &ticket, &error))
         return hp_raise(&error, NULL);
