@@ -24,6 +24,8 @@ import wire  # noqa: E402
 SET_COMBINE, SET_UPDATE, SET_COMPARE = 160, 161, 162
 DICT_UPDATE, DICT_MERGE, DICT_FROM_KEYS, GATHER = 168, 169, 170, 171
 UNION, INTERSECTION, DIFFERENCE = 1, 2, 3
+TYPE_SET = 10
+SPARE = 9            # a slot
 TARGET_US = 1000
 INTERVAL_US = 200
 LEAST_SECONDS = 0.4  # what is shorter is done several times
@@ -60,26 +62,25 @@ def ints(column, count):
     return wire.blob(1, bytes([wire.K_INT]) * count) + wire.blob(2, column)
 
 
-def ascending(start, count, width):
-    """Parts of literals of start, start + 1, ..., each `width` times. Varints are cut into a low part and a high one, so that
-    a block of them is one join."""
-    at = start
-    while at < start + count:
+def ascending(start, count):
+    """Parts of literals of start, start + 1, ... Varints are cut into a low part and a high one, so that a block of them is one
+    join."""
+    at, end = start, start + count
+    while at < end:
         column, begun = [], at
-        while at < start + count and at - begun < PART:
+        while at < end and at - begun < PART:
             first = at & (1 << LOW_BITS) - 1
-            last = min(first + start + count - at, 1 << LOW_BITS)
+            last = min(first + end - at, 1 << LOW_BITS)
             high = wire.varint(at >> LOW_BITS)
-            column += [(low + high) * width for low in LOW[first:last]] if width > 1 else \
-                [high.join(LOW[first:last]), high]
+            column += [high.join(LOW[first:last]), high]
             at += last - first
-        yield ints(b"".join(column), (at - begun) * width)
+        yield ints(b"".join(column), at - begun)
 
 
 def as_one(parts, count):
-    """One literal out of those of `ascending`."""
+    """One literal out of those of `ascending`, as a field of Extend."""
     columns = [dict(wire.fields(part))[2] for part in parts]
-    return ints(b"".join(columns), count)
+    return wire.blob(2, ints(b"".join(columns), count))
 
 
 def disordered(count):
@@ -118,14 +119,24 @@ class Session:
         for slot in slots:
             generations[slot] += 1
 
-    def fill(self, slot, kind, parts):
-        """Once; parts: literals of what goes into it."""
-        if slot in self.filled:
-            return
+    def fill(self, slot, parts):
+        """A list; parts: literals of what goes into it."""
         self.filled.add(slot)
-        self.new(slot, kind)
+        self.new(slot, wire.K_LIST)
         for part in parts:
             self.ask(wire.EXTEND, one(slot) + wire.blob(2, part))
+
+    def fill_table(self, slot, kind, start, count):
+        """A set of start, start + 1, ..., or a dict, whose values are 1: out of a list, in one go, since each of many large
+        literals would be joined to a copy of the table."""
+        self.fill(slot, ascending(start, count))
+        if kind == wire.K_SET:
+            self.ask(GATHER, value(slot, 1) + wire.number(4, TYPE_SET) + one(SPARE, 5))
+        else:
+            self.ask(DICT_FROM_KEYS, value(slot, 1) + wire.blob(2, INT) + one(SPARE, 3))
+        self.release(slot)
+        self.ask(wire.DUPLICATE, one(SPARE) + one(slot, 2))
+        self.release(SPARE)
 
     def drop(self):
         """Whatever was filled."""
@@ -147,13 +158,13 @@ def lists(session, count):
 
     def fill(slot):
         if slot == 4:
-            large.append(wire.blob(2, as_one(ascending(0, two_million, 1), two_million)))
+            large.append(as_one(ascending(0, two_million), two_million))
             session.filled.add(slot)
             session.new(4, wire.K_LIST)
         elif slot == 7:
-            session.fill(7, wire.K_LIST, lists_of_one(min(count, 1_000_000)))
+            session.fill(7, lists_of_one(min(count, 1_000_000)))
         else:
-            session.fill(slot, wire.K_LIST, disordered(count))
+            session.fill(slot, disordered(count))
 
     def drop():
         session.release(3)
@@ -190,7 +201,7 @@ def sets(session, count):
     ask = session.ask
 
     def fill(slot):
-        session.fill(slot, wire.K_SET, ascending((slot - 1) * count // 2, count, 1))
+        session.fill_table(slot, wire.K_SET, (slot - 1) * count // 2, count)
 
     def copy():
         ask(wire.COPY, one(1) + one(3, 3))
@@ -223,11 +234,11 @@ def dicts(session, count):
 
     def fill(slot):
         if slot == 4:
-            session.fill(4, wire.K_LIST, ascending(0, count, 1))
+            session.fill(4, ascending(0, count))
         elif slot == 5:
-            session.fill(5, wire.K_DICT, ascending(count + 1, 16384, 2))
+            session.fill_table(5, wire.K_DICT, count + 1, 16384)
         else:
-            session.fill(slot, wire.K_DICT, ascending((slot - 1) * count // 2, count, 2))
+            session.fill_table(slot, wire.K_DICT, (slot - 1) * count // 2, count)
 
     def copy():
         ask(wire.COPY, one(1) + one(3, 3))
@@ -237,7 +248,7 @@ def dicts(session, count):
 
     def literal():
         copy()
-        large.append(wire.blob(2, as_one(ascending(count * 2, pairs, 2), pairs * 2)))
+        large.append(as_one(ascending(count * 2, pairs * 2), pairs * 2))
     large = []
     return fill, [
         Case("dict: fromkeys", [4], lambda: ask(DICT_FROM_KEYS, value(4, 1) + wire.blob(2, INT) + one(3, 3)), None, drop),
