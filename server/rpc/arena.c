@@ -98,6 +98,17 @@ int hd_rpc_arena_take_over(struct hd_rpc_arena *arena, struct hd_rpc_arena *from
     return 0;
 }
 
+void hd_rpc_arena_exchange(struct hd_rpc_arena *left, struct hd_rpc_arena *right)
+{
+    const struct hd_rpc_arena other = *left;
+    left->first = right->first;
+    left->at = right->at;
+    left->end = right->end;
+    right->first = other.first;
+    right->at = other.at;
+    right->end = other.end;
+}
+
 void hd_rpc_arena_limit(struct hd_rpc_arena *arena, size_t body_bytes)
 {
     arena->taken_bytes = 0;

@@ -45,6 +45,8 @@ void hd_rpc_arena_reset(struct hd_rpc_arena *arena);
  * nothing has changed.
  */
 int hd_rpc_arena_take_over(struct hd_rpc_arena *arena, struct hd_rpc_arena *from) HD_MUST_USE;
+/* Each gets what the other handed out. */
+void hd_rpc_arena_exchange(struct hd_rpc_arena *left, struct hd_rpc_arena *right);
 /* What decoding a message of `body_bytes` may take from now on. */
 void hd_rpc_arena_limit(struct hd_rpc_arena *arena, size_t body_bytes);
 /* Aligned to 16, undefined contents, until reset. NULL: no memory (the limit is not looked at). */

@@ -135,6 +135,8 @@ static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t
     hd_slowlog_begin(call->server, call->operation, frame->body_bytes);
     if (call->connection->release.phase)
         return hd_release_step(call, frame, body);
+    if (call->connection->reading)
+        return hd_reading_step(call, frame, body);
     count(call, 1);
     int result = check_frame(call, frame);
     if (!result)
@@ -147,6 +149,8 @@ static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t
         return hd_batch_keep(call, frame, body);
     if (hd_release_is_long(call->connection, frame))
         return hd_release_step(call, frame, body);
+    if (hd_reading_is_long(call->connection, frame))
+        return hd_reading_step(call, frame, body);
     return hd_call_do(call, frame, body);
 }
 

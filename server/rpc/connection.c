@@ -137,6 +137,7 @@ void hd_rpc_connection_close(struct hd_rpc_connection *connection)
     hd_bulk_abandon(&server->heap->objects, connection->session.id);
     hd_buffer_fini(&connection->output);
     hd_batch_free(connection);
+    hd_reading_free(connection);
     hd_session_close(&connection->session);
     if (server->closing_last)
         server->closing_last->next = connection;

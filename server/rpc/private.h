@@ -115,6 +115,8 @@ struct hd_passing_list {
 /* More of them waiting to be sent, and no further request of the connection starts. */
 #define HD_PASSING_MAX 64u
 
+struct hd_reading;
+
 struct hd_rpc_connection {
     struct hd_rpc_server *server;
     struct hd_rpc_connection *next; /* in connections or in closing */
@@ -138,6 +140,7 @@ struct hd_rpc_connection {
     struct hd_passing_list passing;
     struct hd_batch *batch; /* own; NULL: none is open */
     struct hd_release release; /* of many handles, as far as it has come */
+    struct hd_reading *reading; /* own: a long literal, as far as it was read; NULL */
     struct hd_unfinished *unfinished_first; /* oldest first */
     struct hd_unfinished *unfinished_last;
     uint32_t unfinished_count;
@@ -471,6 +474,14 @@ int hd_call_build_init(struct hd_call *call, const Heapd__V1__Literal *literal, 
 bool hd_release_is_long(const struct hd_rpc_connection *connection, const struct hd_frame *frame);
 /* Goes on with it. 0: replied; HD_CALL_LATER: there is more, and the frame is to be given again; or an error. */
 int hd_release_step(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body) HD_MUST_USE;
+
+/* ---- long literals (columns.c) ---------------------------------------------- */
+
+/* Is it a Create or Extend whose message takes more than one turn to be taken apart? */
+bool hd_reading_is_long(const struct hd_rpc_connection *connection, const struct hd_frame *frame);
+/* Goes on with it, and runs it in the end. As hd_release_step, or HD_CALL_CONTINUES. */
+int hd_reading_step(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body) HD_MUST_USE;
+void hd_reading_free(struct hd_rpc_connection *connection);
 
 /* ---- requests that outlive their frame (unfinished.c) --------------------- */
 

@@ -529,7 +529,8 @@ static void pump(struct client *client)
         (void)hd_rpc_output(client->connection, &count);
         if (!client->deaf)
             hd_rpc_sent(client->connection, count);
-        if (!taken && (client->deaf || !count))
+        bool reads_on = client->connection->reading || client->connection->release.phase;
+        if (!taken && !reads_on && (client->deaf || !count))
             return;
     }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/private.h"
+
 #define MUST(condition) \
     do { \
         if (!(condition)) { \
@@ -158,15 +160,24 @@ void rpc_take_output(struct rpc_client *client, size_t count)
     hd_rpc_sent(client->connection, count);
 }
 
+/* A long literal is read on in the next turns: they are given to it. */
+static size_t receive(struct rpc_client *client, const uint8_t *bytes, size_t count)
+{
+    size_t taken = hd_rpc_receive(client->connection, bytes, count);
+    while (!taken && client->connection->reading)
+        taken = hd_rpc_receive(client->connection, bytes, count);
+    return taken;
+}
+
 /* As a socket would do it: each byte by itself, with all that came before and was not taken. */
 static size_t give(struct rpc_client *client)
 {
     const uint8_t *bytes = hd_buffer_head(&client->input);
     size_t count = hd_buffer_readable(&client->input);
     if (!client->byte_by_byte)
-        return hd_rpc_receive(client->connection, bytes, count);
+        return receive(client, bytes, count);
     for (size_t i = 1; i <= count; i++) {
-        size_t taken = hd_rpc_receive(client->connection, bytes, i);
+        size_t taken = receive(client, bytes, i);
         if (taken)
             return taken;
     }
