@@ -19,6 +19,15 @@ struct hd_waiter {
     pthread_cond_t woken;
 };
 
+/* A follow is answered in parts for as long as somebody reads it: whoever waits for all others does not wait for it. */
+static bool is_done_up_to(const struct hd_request_table *requests, uint64_t id)
+{
+    const struct hd_request *request = requests->oldest;
+    while (request && request->streams)
+        request = request->newer;
+    return !request || request->id > id;
+}
+
 static bool is_over(const struct heapd_connection *connection, const struct hd_wait *wait)
 {
     switch (wait->kind) {
@@ -27,7 +36,7 @@ static bool is_over(const struct heapd_connection *connection, const struct hd_w
     case HD_WAIT_PART:
         return wait->request->answered || wait->request->stream->first;
     case HD_WAIT_OLDER:
-        return !connection->requests.oldest || connection->requests.oldest->id > wait->id;
+        return is_done_up_to(&connection->requests, wait->id);
     case HD_WAIT_EVENT:
         return connection->broken || connection->events || connection->events_lost;
     case HD_WAIT_ROOM:

@@ -967,9 +967,10 @@ HEAPD_API int heapd_wait(struct heapd_connection *connection, heapd_ticket ticke
 
 /*
  * Waits until everything that was begun before has been answered (parked
- * requests included: cancel those first, or bound them), and returns the first
- * failure, in order of the requests, among those that were begun without a
- * ticket since the last heapd_finish. Results of tickets stay to be fetched.
+ * requests included: cancel those first, or bound them; exports and follows,
+ * which are read part by part, not), and returns the first failure, in order of
+ * the requests, among those that were begun without a ticket since the last
+ * heapd_finish. Results of tickets stay to be fetched.
  */
 HEAPD_API int heapd_finish(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
 
