@@ -84,8 +84,10 @@ PyObject *hp_admin_collect(PyObject *self, PyObject *arguments)
     struct heapd_result result = {0};
     struct heapd_error error;
     heapd_ticket ticket;
+    if (!PyArg_ParseTuple(arguments, "|Ip", &generation, &dry))
+        return NULL;
     struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "|Ip", &generation, &dry))
+    if (!connection)
         return NULL;
     int code = dry ? heapd_begin_gc_dry_run(connection, &ticket, &error)
                    : heapd_begin_gc_collect(connection, generation, &ticket, &error);
@@ -114,9 +116,11 @@ PyObject *hp_admin_set_threshold(PyObject *self, PyObject *arguments)
     struct heapd_result result = {0};
     struct heapd_error error;
     heapd_ticket ticket;
+    if (!PyArg_ParseTuple(arguments, "III", &thresholds.threshold[0], &thresholds.threshold[1],
+                          &thresholds.threshold[2]))
+        return NULL;
     struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "III", &thresholds.threshold[0], &thresholds.threshold[1],
-                                         &thresholds.threshold[2]))
+    if (!connection)
         return NULL;
     if (heapd_begin_gc_set_threshold(connection, thresholds, &ticket, &error))
         return hp_raise(&error, NULL);

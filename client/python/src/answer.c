@@ -163,6 +163,7 @@ struct hp_result {
     PyObject *value;                           /* own; NULL: it failed, or is not here */
     PyObject *error;                           /* own; an exception, or NULL */
     enum hp_form form;
+    unsigned forks; /* of the connection, when the request was begun: a child has other tickets */
 };
 
 PyTypeObject *hp_result_type;
@@ -183,6 +184,7 @@ static PyObject *result_new(struct hp_connection *owner, heapd_ticket ticket, en
     result->value = NULL;
     result->error = NULL;
     result->form = form;
+    result->forks = owner->forks;
     return (PyObject *)result;
 }
 
@@ -190,7 +192,7 @@ static void result_dealloc(PyObject *self)
 {
     struct hp_result *result = (struct hp_result *)self;
     PyTypeObject *type = Py_TYPE(self);
-    if (result->ticket && result->owner->connection)
+    if (result->ticket && result->owner->connection && result->forks == result->owner->forks)
         heapd_forget(result->owner->connection, result->ticket);
     Py_XDECREF(result->key);
     Py_XDECREF(result->extra);
@@ -221,6 +223,8 @@ int hp_result_fetch(PyObject *self)
     if (!ticket)
         return 0;
     result->ticket = 0;
+    if (result->forks != result->owner->forks)
+        return 0; /* it has neither a value nor an error: given up */
     if (!hp_open(result->owner)) {
         keep_failure(result);
         return 0;

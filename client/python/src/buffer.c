@@ -64,13 +64,17 @@ PyObject *hp_buffer_map(PyObject *self, PyObject *unused)
 PyObject *hp_buffer_put(PyObject *self, PyObject *object)
 {
     struct hp_connection *owner = (struct hp_connection *)self;
-    struct heapd_connection *connection = hp_open(owner);
     struct heapd_error error;
     heapd_handle handle;
     Py_buffer view;
     int code;
-    if (!connection || PyObject_GetBuffer(object, &view, PyBUF_C_CONTIGUOUS))
+    if (PyObject_GetBuffer(object, &view, PyBUF_C_CONTIGUOUS))
         return NULL;
+    struct heapd_connection *connection = hp_open(owner);
+    if (!connection) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
     hp_enter(owner);
     Py_BEGIN_ALLOW_THREADS code = heapd_buffer_put(connection, view.buf, (uint64_t)view.len, &handle, &error);
     Py_END_ALLOW_THREADS hp_leave(owner);
@@ -83,6 +87,7 @@ struct writer {
     struct heapd_buffer_writer *writer;        /* own; NULL: sealed */
     Py_ssize_t bytes;
     Py_ssize_t views; /* of the memory that are still in use */
+    unsigned forks;   /* of the connection, when it was made */
 };
 
 static PyTypeObject *writer_type;
@@ -91,7 +96,8 @@ static void writer_dealloc(PyObject *self)
 {
     struct writer *writer = (struct writer *)self;
     PyTypeObject *type = Py_TYPE(self);
-    if (writer->writer && writer->owner->connection)
+    /* In a child it is the parent's, whose connection is no more. */
+    if (writer->writer && writer->owner->connection && writer->forks == writer->owner->forks)
         heapd_buffer_abandon(writer->writer);
     Py_DECREF((PyObject *)writer->owner);
     PyObject_Free(self);
@@ -101,7 +107,8 @@ static void writer_dealloc(PyObject *self)
 static int writer_get(PyObject *self, Py_buffer *view, int flags)
 {
     struct writer *writer = (struct writer *)self;
-    void *data = writer->writer && hp_open(writer->owner) ? heapd_buffer_writer_data(writer->writer) : NULL;
+    bool is_ours = writer->writer && writer->forks == writer->owner->forks;
+    void *data = is_ours && hp_open(writer->owner) ? heapd_buffer_writer_data(writer->writer) : NULL;
     if (!data) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_BufferError, "the buffer is sealed: it cannot be written to any more");
@@ -122,21 +129,27 @@ static void writer_release(PyObject *self, Py_buffer *view)
 static PyObject *writer_seal(PyObject *self, PyObject *unused)
 {
     struct writer *writer = (struct writer *)self;
+    struct heapd_buffer_writer *sealed = writer->writer;
     struct heapd_error error;
     heapd_handle handle;
+    int code;
     (void)unused;
     if (!hp_open(writer->owner))
         return NULL;
-    if (!writer->writer || writer->views) {
-        PyErr_SetString(PyExc_BufferError, writer->writer
+    if (!sealed || writer->views || writer->forks != writer->owner->forks) {
+        PyErr_SetString(PyExc_BufferError, !sealed ? "the buffer is sealed already"
+                                           : writer->views
                                                ? "memoryviews or arrays on the buffer are still in use: release them"
-                                               : "the buffer is sealed already");
+                                               : "the buffer is of the process from which this one was forked");
         return NULL;
     }
-    if (heapd_buffer_seal(writer->writer, &handle, &error))
-        return hp_raise(&error, NULL);
+    /* Nobody seals it a second time, or gets a view of it, meanwhile. */
     writer->writer = NULL;
-    return hp_proxy_new(writer->owner, handle, HEAPD_TYPE_BUFFER);
+    hp_enter(writer->owner);
+    Py_BEGIN_ALLOW_THREADS code = heapd_buffer_seal(sealed, &handle, &error);
+    Py_END_ALLOW_THREADS if (code) writer->writer = sealed;
+    hp_leave(writer->owner);
+    return code ? hp_raise(&error, NULL) : hp_proxy_new(writer->owner, handle, HEAPD_TYPE_BUFFER);
 }
 
 static PyMethodDef writer_methods[] = {
@@ -183,6 +196,7 @@ PyObject *hp_buffer_create(PyObject *self, PyObject *size)
     writer->writer = made;
     writer->bytes = bytes;
     writer->views = 0;
+    writer->forks = owner->forks;
     return (PyObject *)writer;
 }
 

@@ -35,7 +35,9 @@ static void close_now(struct hp_connection *owner)
 
 void hp_leave(struct hp_connection *owner)
 {
-    owner->users--;
+    /* None in a child that was forked while it waited, out of a signal's handler. */
+    if (owner->users > 0)
+        owner->users--;
     if (owner->users == 0 && owner->close_wanted)
         close_now(owner);
     Py_DECREF((PyObject *)owner);
@@ -230,6 +232,7 @@ static PyObject *connection_after_fork(PyObject *self, PyObject *in_child)
         heapd_adopt(clone);
         owner->connection = clone;
     }
+    owner->forks++;
     Py_RETURN_NONE;
 }
 

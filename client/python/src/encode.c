@@ -12,9 +12,13 @@
 
 #define HP_COPY_MARK "heapd.copy"
 
+/*
+ * Which container a Python object has in the literal, so that what is shared stays shared. Open addressing. Objects are
+ * held: an iterator may drop what it gave, and the next object could be where that was.
+ */
 struct memo {
     struct memo_entry {
-        const PyObject *object;
+        PyObject *object; /* own */
         uint64_t number;
     } * entries;     /* own */
     size_t capacity; /* 0, or a power of two */
@@ -43,7 +47,7 @@ static struct memo_entry *memo_find(const struct memo *memo, const PyObject *obj
     }
 }
 
-static int memo_add(struct memo *memo, const PyObject *object, uint64_t number)
+static int memo_add(struct memo *memo, PyObject *object, uint64_t number)
 {
     if (memo->count * 2 >= memo->capacity) {
         struct memo old = *memo;
@@ -60,6 +64,7 @@ static int memo_add(struct memo *memo, const PyObject *object, uint64_t number)
                 *memo_find(memo, old.entries[i].object) = old.entries[i];
         free(old.entries);
     }
+    Py_INCREF(object);
     *memo_find(memo, object) = (struct memo_entry){object, number};
     memo->count++;
     return 0;
@@ -326,6 +331,8 @@ static int put(struct builder *builder, PyObject *object)
 
 static void builder_fini(struct builder *builder)
 {
+    for (size_t i = 0; i < builder->memo.capacity; i++)
+        Py_XDECREF(builder->memo.entries[i].object);
     free(builder->memo.entries);
     heapd_literal_free(builder->literal);
     Py_XDECREF(builder->helped);
@@ -367,6 +374,15 @@ static int encode_with_help(struct hp_connection *owner, PyObject *object, struc
     return failed;
 }
 
+/* What was encoded may have run the program's code, or another thread, which may have closed the connection. */
+static int check_open(struct hp_connection *owner, struct hp_value *out)
+{
+    if (hp_open(owner))
+        return 0;
+    hp_value_done(out);
+    return -1;
+}
+
 int hp_encode(struct hp_connection *owner, PyObject *object, struct hp_value *out)
 {
     out->literal = NULL;
@@ -383,8 +399,10 @@ int hp_encode(struct hp_connection *owner, PyObject *object, struct hp_value *ou
         return 0;
     }
     int type = type_of_plain(object);
-    if (!type)
-        return encode_with_help(owner, object, out);
+    if (!type) {
+        result = encode_with_help(owner, object, out);
+        return result ? result : check_open(owner, out);
+    }
     struct builder builder;
     if (builder_init(&builder, owner))
         return -1;
@@ -394,7 +412,9 @@ int hp_encode(struct hp_connection *owner, PyObject *object, struct hp_value *ou
         out->value = heapd_new(out->literal);
     }
     builder_fini(&builder);
-    return result == HP_NEEDS_HELP ? encode_with_help(owner, object, out) : result;
+    if (result == HP_NEEDS_HELP)
+        result = encode_with_help(owner, object, out);
+    return result ? result : check_open(owner, out);
 }
 
 void hp_value_done(struct hp_value *value)
@@ -474,5 +494,5 @@ int hp_encode_contents(struct hp_connection *owner, PyObject *iterable, bool pai
         PyErr_SetString(PyExc_TypeError, "cannot store this in a heap");
     }
     builder_fini(&builder);
-    return failed ? -1 : 0;
+    return failed ? -1 : check_open(owner, out);
 }

@@ -72,15 +72,17 @@ static PyObject *path_tuple(const struct heapd_why_path *path)
 PyObject *hp_inspect_why(PyObject *self, PyObject *arguments)
 {
     struct hp_connection *owner = CONNECTION(self);
-    struct heapd_connection *connection = hp_open(owner);
     struct heapd_why_options options = {0};
     struct heapd_object_ref object;
     struct heapd_report report = {0};
     struct heapd_error error;
     PyObject *what;
     int others, code;
-    if (!connection || !PyArg_ParseTuple(arguments, "OIIp", &what, &options.max_paths, &options.max_steps, &others) ||
+    if (!PyArg_ParseTuple(arguments, "OIIp", &what, &options.max_paths, &options.max_steps, &others) ||
         object_of(what, &object))
+        return NULL;
+    struct heapd_connection *connection = hp_open(owner);
+    if (!connection)
         return NULL;
     options.others = others;
     hp_enter(owner);
@@ -126,14 +128,16 @@ static PyObject *keepers_list(const struct heapd_keeper *keepers, size_t count)
 PyObject *hp_inspect_retained(PyObject *self, PyObject *arguments)
 {
     struct hp_connection *owner = CONNECTION(self);
-    struct heapd_connection *connection = hp_open(owner);
     struct heapd_object_ref object;
     struct heapd_report report = {0};
     struct heapd_error error;
     PyObject *what;
     unsigned count;
     int code;
-    if (!connection || !PyArg_ParseTuple(arguments, "OI", &what, &count) || object_of(what, &object))
+    if (!PyArg_ParseTuple(arguments, "OI", &what, &count) || object_of(what, &object))
+        return NULL;
+    struct heapd_connection *connection = hp_open(owner);
+    if (!connection)
         return NULL;
     hp_enter(owner);
     Py_BEGIN_ALLOW_THREADS code = heapd_retained(connection, object, count, &report, &error);
@@ -199,16 +203,28 @@ PyObject *hp_inspect_referent(PyObject *self, PyObject *unused)
 struct hp_follow {
     PyObject_HEAD struct hp_connection *owner; /* own; the connection is open while there is a follow */
     struct heapd_follow *follow;               /* own; NULL: over */
+    unsigned forks;                            /* of the connection, when it began */
+    bool waits;                                /* a thread is in _next, without the GIL */
+    bool close_wanted;                         /* it closes when it comes back */
 };
 
 static PyTypeObject *follow_type;
 #define FOLLOW(self) ((struct hp_follow *)(self))
 
+/* In a child it is the parent's, whose connection is no more: nothing is done about it. */
+static bool is_inherited(const struct hp_follow *follow)
+{
+    return follow->forks != follow->owner->forks;
+}
+
 static void end_follow(struct hp_follow *follow)
 {
     struct heapd_follow *ended = follow->follow;
+    follow->close_wanted = follow->waits;
+    if (follow->waits)
+        return;
     follow->follow = NULL;
-    if (!ended)
+    if (!ended || is_inherited(follow))
         return;
     Py_BEGIN_ALLOW_THREADS heapd_follow_close(ended);
     Py_END_ALLOW_THREADS hp_leave(follow->owner);
@@ -231,13 +247,16 @@ static PyObject *follow_next(PyObject *self, PyObject *unused)
     struct heapd_error error;
     int code;
     (void)unused;
-    if (!follow->follow) {
-        PyErr_SetString(PyExc_ValueError, "it is over");
+    if (!follow->follow || follow->waits || is_inherited(follow)) {
+        PyErr_SetString(PyExc_ValueError, follow->waits ? "another thread waits for it" : "it is over");
         return NULL;
     }
+    follow->waits = true;
     Py_BEGIN_ALLOW_THREADS code = heapd_follow_next(follow->follow, LOOK_MS, &event, &error);
-    Py_END_ALLOW_THREADS if (code < 0) return hp_raise(&error, NULL);
-    return PyBool_FromLong(code == 1);
+    Py_END_ALLOW_THREADS follow->waits = false;
+    if (follow->close_wanted)
+        end_follow(follow);
+    return code < 0 ? hp_raise(&error, NULL) : PyBool_FromLong(code == 1);
 }
 
 static PyObject *follow_close(PyObject *self, PyObject *unused)
@@ -264,6 +283,8 @@ PyObject *hp_inspect_follow(PyObject *self, PyObject *unused)
     if (!follow)
         return NULL;
     follow->follow = NULL;
+    follow->waits = follow->close_wanted = false;
+    follow->forks = owner->forks;
     follow->owner = owner;
     Py_INCREF((PyObject *)owner);
     hp_enter(owner);

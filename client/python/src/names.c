@@ -28,8 +28,10 @@ PyObject *hp_names_lookup(PyObject *self, PyObject *arguments)
     struct heapd_error error;
     heapd_ticket ticket;
     double timeout = 0;
+    if (!PyArg_ParseTuple(arguments, "O|d", &name, &timeout) || hp_name(name, &text))
+        return NULL;
     struct heapd_connection *connection = hp_open(owner);
-    if (!connection || !PyArg_ParseTuple(arguments, "O|d", &name, &timeout) || hp_name(name, &text))
+    if (!connection)
         return NULL;
     uint64_t wait_ms = timeout <= 0 ? 0 : timeout > 1e12 ? UINT64_MAX / 2 : (uint64_t)(timeout * 1000);
     int code = heapd_begin_lookup(connection, HEAPD_GLOBAL, text, HEAPD_ANY, wait_ms, NULL,

@@ -29,6 +29,7 @@ struct hp_connection {
     PyObject *results;             /* own: list of Results of the pipeline; NULL: none is open */
     unsigned long pipeline_thread; /* whose pipeline it is */
     unsigned users;                /* threads that wait without the GIL */
+    unsigned forks;                /* how often it went on in a child: what was begun before is not this session's */
     bool close_wanted;             /* the last of them closes */
     bool copies;                   /* plain containers inside others are values, as multiprocessing has it */
     bool batched;                  /* writes are not waited for */

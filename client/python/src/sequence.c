@@ -38,12 +38,14 @@ static int range_of(PyObject *slice, struct heapd_range *out)
 PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_range range;
     struct heapd_error error;
     heapd_handle handle;
     heapd_ticket ticket;
-    if (!connection || range_of(slice, &range))
+    if (range_of(slice, &range))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     int code = heapd_begin_get_slice(connection, proxy->handle, range, HEAPD_OBJECT, &handle, &ticket, &error);
     return hp_made(proxy->owner, code, ticket, &error, handle, proxy->type);
@@ -71,11 +73,13 @@ PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments)
 PyObject *hp_sequence_del_slice(PyObject *self, PyObject *slice)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_range range;
     struct heapd_error error;
     heapd_ticket ticket;
-    if (!connection || range_of(slice, &range))
+    if (range_of(slice, &range))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     int code = heapd_begin_del_slice(connection, proxy->handle, range, hp_ticket(proxy->owner, true, &ticket), &error);
     return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
@@ -100,10 +104,10 @@ PyObject *hp_sequence_reverse(PyObject *self, PyObject *unused)
 PyObject *hp_sequence_sort(PyObject *self, PyObject *reverse)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
     int descending = PyObject_IsTrue(reverse);
+    struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection || descending < 0)
         return NULL;
     int code = heapd_begin_sort(connection, proxy->handle, descending, hp_ticket(proxy->owner, true, &ticket), &error);
@@ -135,11 +139,11 @@ PyObject *hp_sequence_search(PyObject *self, PyObject *arguments)
 PyObject *hp_sequence_copy(PyObject *self, PyObject *deep)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_handle handle;
     heapd_ticket ticket;
     int is_deep = PyObject_IsTrue(deep);
+    struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection || is_deep < 0)
         return NULL;
     int code = heapd_begin_copy(connection, proxy->handle, is_deep, &handle, &ticket, &error);

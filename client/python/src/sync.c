@@ -32,12 +32,14 @@ static uint64_t this_thread(void)
 PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
     heapd_ticket ticket;
     int64_t wait_ms;
-    if (!connection || wait_of(timeout, &wait_ms))
+    if (wait_of(timeout, &wait_ms))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     if (heapd_begin_acquire(connection, proxy->handle, this_thread(), wait_ms, &ticket, &error))
         return hp_raise(&error, NULL);
@@ -50,11 +52,13 @@ PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
 PyObject *hp_sync_release(PyObject *self, PyObject *arguments)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
     unsigned long long count = 1;
-    if (!connection || !PyArg_ParseTuple(arguments, "|K", &count))
+    if (!PyArg_ParseTuple(arguments, "|K", &count))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     int code = heapd_begin_unlock(connection, proxy->handle, this_thread(), count,
                                   hp_ticket(proxy->owner, true, &ticket), &error);
@@ -84,11 +88,13 @@ PyObject *hp_sync_put(PyObject *self, PyObject *arguments)
 PyObject *hp_sync_get(PyObject *self, PyObject *timeout)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
     int64_t wait_ms;
-    if (!connection || wait_of(timeout, &wait_ms))
+    if (wait_of(timeout, &wait_ms))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     int code = heapd_begin_get(connection, proxy->handle, HEAPD_ANY, wait_ms, NULL,
                                hp_ticket(proxy->owner, false, &ticket), &error);
@@ -100,11 +106,13 @@ typedef int begin_timed(struct heapd_connection *, heapd_handle, int64_t, heapd_
 static PyObject *timed(PyObject *self, PyObject *timeout, begin_timed *begin)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
     int64_t wait_ms;
-    if (!connection || wait_of(timeout, &wait_ms))
+    if (wait_of(timeout, &wait_ms))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     int code = begin(connection, proxy->handle, wait_ms, hp_ticket(proxy->owner, false, &ticket), &error);
     return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, NULL, NULL);
@@ -158,12 +166,14 @@ PyObject *hp_sync_abort(PyObject *self, PyObject *unused)
 PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     struct heapd_result result = {0};
     heapd_ticket ticket;
     int64_t wait_ms;
-    if (!connection || wait_of(timeout, &wait_ms))
+    if (wait_of(timeout, &wait_ms))
+        return NULL;
+    struct heapd_connection *connection = hp_open(proxy->owner);
+    if (!connection)
         return NULL;
     if (heapd_begin_condition_wait(connection, proxy->handle, this_thread(), wait_ms, &ticket, &error))
         return hp_raise(&error, NULL);
@@ -177,10 +187,10 @@ PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout)
 PyObject *hp_sync_notify(PyObject *self, PyObject *number)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
-    struct heapd_connection *connection = hp_open(proxy->owner);
     struct heapd_error error;
     heapd_ticket ticket;
     long long count = PyLong_AsLongLong(number);
+    struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection || (count == -1 && PyErr_Occurred()))
         return NULL;
     int code = heapd_begin_notify(connection, proxy->handle, this_thread(), count < 0 ? UINT64_MAX : (uint64_t)count,

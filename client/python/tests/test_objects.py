@@ -88,6 +88,19 @@ class Scalars(HeapTest):
         plain = self.h["value"].plain()
         self.assertIs(plain["a"], plain["b"])
 
+    def test_rows_that_come_and_go(self) -> None:
+        last: list = []
+
+        def rows() -> collections.abc.Iterator[list]:
+            for i in range(100):
+                row = [i]
+                last[:] = [row]
+                yield row
+
+        many = self.h.list()
+        many.extend(rows())
+        self.assertEqual([row[0] for row in many], list(range(100)))
+
 
 class Names(HeapTest):
     def test_mapping(self) -> None:
@@ -304,6 +317,28 @@ class Life(HeapTest):
             h["a"] = 1
         self.assertIn("closed", repr(l))
         del l
+
+    def test_closed_while_it_is_used(self) -> None:
+        h = heapd.connect(self.address)
+        l = h.list()
+
+        def values() -> collections.abc.Iterator[int]:
+            yield 1
+            h.close()
+            yield 2
+
+        with self.assertRaises(ValueError):
+            l.extend(values())
+        h = heapd.connect(self.address)
+        l = h.list([1, 2])
+
+        class Closing:
+            def __index__(self) -> int:
+                h.close()
+                return 1
+
+        with self.assertRaises(ValueError):
+            l[Closing():]
 
     def test_nobody_there(self) -> None:
         with self.assertRaises(ConnectionRefusedError):

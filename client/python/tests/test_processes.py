@@ -128,6 +128,34 @@ class Forks(HeapTest):
         self.assertEqual(extra[499], [499])
         l.append(3)
 
+    def test_what_the_parent_began(self) -> None:
+        l = self.h.list([1])
+        writer = self.h.new_buffer(100_000)
+        follow = l._follow()
+        with self.h.pipeline():
+            result = l[0]
+
+            def work() -> None:
+                nonlocal writer, result, follow
+                self.assertEqual(l[0], 1)
+                with self.assertRaises(BufferError):
+                    writer.seal()
+                with self.assertRaises(ValueError):
+                    follow._next()
+                with self.assertRaises(RuntimeError):
+                    result.result()
+                follow.close()
+                del writer, result, follow
+                l.append(2)
+                self.h.close()
+
+            self.in_child(work)
+        self.assertEqual(result.result(), 1)
+        self.assertEqual(l, [1, 2])
+        self.assertEqual(len(writer.seal().memory()), 100_000)
+        self.assertFalse(follow._next())
+        follow.close()
+
     def test_nothing_is_left(self) -> None:
         l = self.h.list([[1], [2]])
         before = live(self.h)
