@@ -20,10 +20,12 @@
 #define FAILURES_MAX 64
 #define UNITS_PER_FAILURE 256
 #define CAUTION_MAX 3
-#define PREFETCH_DISTANCE 16
+/* Words of the table that count as a unit, if nothing in them lives; and entries that live and stay where they are. */
+#define WORDS_PER_UNIT 16
+#define ENTRIES_PER_UNIT 4
 /* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
 #define UNITS_PER_RELOCATE 16
-#define UNITS_PER_BLOCK 8
+#define UNITS_PER_BLOCK 16
 /* Copying so many bytes counts as one unit. */
 #define COPIED_BYTES_PER_UNIT 64
 
@@ -107,29 +109,56 @@ static uint64_t move_and_count(struct hd_gc *gc, uint32_t index)
     return blocks * UNITS_PER_BLOCK + bytes / COPIED_BYTES_PER_UNIT + (moved ? 0 : UNITS_PER_FAILURE);
 }
 
+/* What is asked of the entries in a word lies anywhere: whether their blocks are leaving, and the blocks themselves. */
+static void prefetch_word(const struct hd_table *table, uint32_t first)
+{
+    if (first >= table->length || hd_table_skip(table, first) != first)
+        return;
+    for (uint64_t used = ~table->holes[first / 64]; used; used &= used - 1) {
+        const void *payload = hd_table_payload(table, first + (uint32_t)__builtin_ctzll(used));
+        hd_alloc_prefetch_leaving(payload);
+        __builtin_prefetch(payload);
+    }
+}
+
+/* Moves what lies in leaving arenas of those in `used` (bits) of the word that begins at `first`. Returns the work. */
+static uint64_t move_word(struct hd_gc *gc, uint32_t first, uint64_t used, uint64_t units)
+{
+    struct hd_compaction *compaction = &gc->compaction;
+    const struct hd_table *table = gc->table;
+    uint64_t done = 0, seen = 0;
+    for (; used && done < units && compaction->failed_count < FAILURES_MAX; used &= used - 1) {
+        uint32_t index = first + (uint32_t)__builtin_ctzll(used);
+        compaction->next = index + 1;
+        unsigned type = hd_table_type(table, index);
+        if (type == HD_TYPE_FREE) /* never used yet */
+            continue;
+        done += seen++ % ENTRIES_PER_UNIT == 0;
+        bool relocates = gc->types[type]->relocate != NULL;
+        if (relocates || hd_alloc_is_leaving(hd_table_payload(table, index)))
+            done += move_and_count(gc, index) + (relocates ? UNITS_PER_RELOCATE : 0);
+    }
+    if (!used)
+        compaction->next = first + 64;
+    return done;
+}
+
 static uint64_t move_step(struct hd_gc *gc, uint64_t units)
 {
     struct hd_compaction *compaction = &gc->compaction;
     const struct hd_table *table = gc->table;
-    uint64_t used = 0, live = 0;
+    uint64_t used = 0;
     while (used < units && compaction->next < table->length && compaction->failed_count < FAILURES_MAX) {
-        uint32_t index = hd_table_skip(table, compaction->next);
-        compaction->next = index + 1;
-        /* Sixteen entries count as one unit, four live ones that stay as another. */
-        used += index % 16 == 0;
-        if (index >= table->length)
-            break;
-        if (index + PREFETCH_DISTANCE < table->length)
-            hd_alloc_prefetch_leaving(hd_table_payload(table, index + PREFETCH_DISTANCE));
-        unsigned type = hd_table_type(table, index);
-        if (type == HD_TYPE_FREE)
-            continue;
-        live++;
-        used += live % 4 == 0;
-        bool relocates = gc->types[type]->relocate != NULL;
-        if (!relocates && !hd_alloc_is_leaving(hd_table_payload(table, index)))
-            continue;
-        used += move_and_count(gc, index) + (relocates ? UNITS_PER_RELOCATE : 0);
+        compaction->next = hd_table_skip(table, compaction->next);
+        uint32_t first = compaction->next & ~63u;
+        if (compaction->next == first)
+            prefetch_word(table, first + 64);
+        /* Of a heap that shrank most words are nothing but holes. */
+        used += first / 64 % WORDS_PER_UNIT == 0;
+        uint64_t there = ~table->holes[first / 64] & ~UINT64_C(0) << (compaction->next & 63);
+        if (first == 0)
+            there &= ~UINT64_C(1); /* entry 0 means no object */
+        used += move_word(gc, first, there, units > used ? units - used : 1);
     }
     if (compaction->next >= table->length || compaction->failed_count >= FAILURES_MAX)
         compaction->phase = HD_COMPACT_END;

@@ -194,9 +194,9 @@ struct hd_young_list {
  * So many are young at most: a collection of them is one pause. Whoever is born
  * when there are more (collections are off, say) is old at once.
  */
-#define HD_YOUNG_MAX 8192u
+#define HD_YOUNG_MAX 4096u
 /* When more have survived one collection than this, the next takes them along, before their threshold says so. */
-#define HD_MIDDLE_MAX 3072u
+#define HD_MIDDLE_MAX 2048u
 
 /* A place within an object's references, kept between slices. */
 struct hd_gc_cursor {

@@ -24,7 +24,7 @@
 /* A container with more references than this becomes old unexamined, so that a pause stays short. */
 #define LARGE_REFERENCES 4096
 /* And so do those that come when so many references have been counted. */
-#define ALL_REFERENCES (2 * HD_YOUNG_MAX)
+#define ALL_REFERENCES (4 * HD_YOUNG_MAX)
 /* Members that are asked for together before they are looked at; fewer were born just now, and are in the cache. */
 #define FETCH_MEMBERS 64
 #define FETCH_MIN_MEMBERS 1024
