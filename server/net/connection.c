@@ -139,6 +139,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         return;
     }
     bool readable = status < 0 || (events & UV_READABLE);
+    connection->heard_turn = connection->net->turn;
     if (readable && is_to_be_read(connection))
         hd_connection_receive(connection);
     hd_connection_send(connection);

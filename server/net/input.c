@@ -80,6 +80,7 @@ static size_t give(struct hd_connection *connection, const uint8_t *bytes, size_
     connection->net->rpc_touched = true;
     connection->heard_bytes = 0;
     connection->hears_no_more = false;
+    uint64_t begin_ns = hd_net_turn_begin(connection->net, count);
     for (int i = 0; i < ROUNDS_PER_TURN && taken < count && hd_connection_takes_input(connection); i++) {
         taken += hd_rpc_receive(connection->rpc, bytes + taken, count - taken);
         if (hd_net_ring_state(connection) == HD_RING_PENDING)
@@ -88,6 +89,7 @@ static size_t give(struct hd_connection *connection, const uint8_t *bytes, size_
             break; /* the rest is the part of a frame, or the turn's work is done */
         hd_connection_send(connection);
     }
+    hd_net_turn_end(connection->net, begin_ns, taken < count);
     return taken;
 }
 

@@ -12,6 +12,11 @@
 #define SLICE_MIN_UNITS 64
 /* Not above what is short whatever it is spent on: what is next may cost many times what the last slices did. */
 #define SLICE_MAX_UNITS ((uint64_t)1 << 14)
+/* The same for what one connection's requests, and the collector's work along with them, may take in a turn. */
+#define TURN_START_UNITS 8192
+#define TURN_MIN_UNITS 1024
+/* Less input is hardly a long turn, and the clock would be a part of what it costs. */
+#define TURN_MEASURED_BYTES 1024
 
 /* A connection that is over has between one and two of these to read its last replies. */
 #define LINGER_MS 1000
@@ -53,7 +58,11 @@ static void retry(struct hd_net *net)
     for (int i = 0; i < RETRIES_PER_TURN && net->retry_first; i++) {
         struct hd_connection *connection = net->retry_first;
         hd_net_retry_cancel(net, connection);
-        hd_connection_advance(connection);
+        /* What was read of it in this turn of the loop was its share: others are asked first. */
+        if (connection->heard_turn == net->turn)
+            hd_net_retry(net, connection);
+        else
+            hd_connection_advance(connection);
         if (connection == last)
             break;
     }
@@ -80,6 +89,25 @@ static void run_slice(struct hd_net *net)
         net->slice_work_units /= 2;
     else if (spent_ns < net->config.slice_ns / 4 && net->slice_work_units < SLICE_MAX_UNITS)
         net->slice_work_units *= 2;
+}
+
+uint64_t hd_net_turn_begin(const struct hd_net *net, size_t count)
+{
+    return count < TURN_MEASURED_BYTES ? 0 : now_ns(net);
+}
+
+void hd_net_turn_end(struct hd_net *net, uint64_t begin_ns, bool has_more)
+{
+    if (begin_ns == 0)
+        return;
+    uint64_t spent_ns = now_ns(net) - begin_ns;
+    if (spent_ns > net->config.slice_ns && net->turn_work_units > TURN_MIN_UNITS)
+        net->turn_work_units /= 2;
+    else if (spent_ns < net->config.slice_ns / 4 && has_more && net->turn_work_units < SLICE_MAX_UNITS)
+        net->turn_work_units *= 2;
+    else
+        return;
+    hd_rpc_set_turn_units(net->rpc, net->turn_work_units);
 }
 
 /* False: there are more. */
@@ -143,6 +171,7 @@ static void on_check(uv_check_t *check)
     if (net->ring_active_count)
         hd_net_rings_run(net);
     net->sockets_busy = false;
+    net->turn++;
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -267,6 +296,8 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
                            .reserve_fd = -1,
                            .deadline_ns = UINT64_MAX,
                            .slice_work_units = SLICE_START_UNITS,
+                           .turn_work_units = TURN_START_UNITS,
+                           .turn = 1,
                            .rpc_touched = true};
     int error = allocate(net);
     if (!error)
@@ -275,6 +306,7 @@ int hd_net_new(uv_loop_t *loop, struct hd_rpc_server *rpc, const struct hd_os *o
         hd_net_free(net);
         return error;
     }
+    hd_rpc_set_turn_units(rpc, net->turn_work_units);
     hd_rpc_server_on_helper(rpc, on_helper_done, net);
     hd_rpc_server_set_stats_source(rpc, visit_stats, net);
     hd_rpc_server_set_ring_source(rpc, hd_net_ring_make, net);

@@ -54,6 +54,7 @@ struct hd_connection {
     struct hd_connection *retry_next; /* in net->retry_first, if in_retry */
     struct hd_connection *retry_previous;
     struct hd_buffer input;  /* the part of a frame, or frames that had no turn yet; else the reserve */
+    uint64_t heard_turn;     /* the turn of the loop in which its socket was read last */
     size_t heard_bytes;      /* of input that waits for a request: looked through for cancel frames */
     size_t skip_bytes;       /* of a refused frame, still to come and to be thrown away */
     struct hd_frame refused; /* its header, while refusing */
@@ -111,6 +112,8 @@ struct hd_net {
     uv_async_t helper_async; /* a helper's thread has done what was given to it */
     uint64_t deadline_ns;    /* what `deadline` is set to; UINT64_MAX: not active */
     uint64_t slice_work_units;
+    uint64_t turn_work_units; /* of hd_rpc_set_turn_units */
+    uint64_t turn;            /* of the loop: how often the sockets were asked */
     bool sockets_busy; /* a socket had something to say in this turn of the loop */
     bool rpc_touched;  /* bytes were given or a connection was closed since hd_rpc_run was last called */
     bool rpc_has_work;
@@ -202,6 +205,12 @@ void hd_net_serve(struct hd_net *net);
 /* Gives the connection a turn after the sockets had theirs. Idempotent. */
 void hd_net_retry(struct hd_net *net, struct hd_connection *connection);
 void hd_net_retry_cancel(struct hd_net *net, struct hd_connection *connection);
+/*
+ * Around what one connection is given of its `count` bytes: how many work units it may take next time, so that it is
+ * about as long as a slice.
+ */
+uint64_t hd_net_turn_begin(const struct hd_net *net, size_t count);
+void hd_net_turn_end(struct hd_net *net, uint64_t begin_ns, bool has_more);
 /* A connection is over and has output left: see to it that it does not stay for ever. */
 void hd_net_linger(struct hd_net *net);
 /* A handle's callback of closing has come. */

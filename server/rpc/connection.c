@@ -266,7 +266,7 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
     for (unsigned i = 0; i < HD_TURN_REQUESTS && taken < count && !connection->over; i++) {
         struct hd_frame frame;
         /* Short requests may be about long lists and keys. */
-        if (units + (server->heap->objects.work_units + server->heap->settled_units - work_before) >= HD_TURN_UNITS)
+        if (units + (server->heap->objects.work_units + server->heap->settled_units - work_before) >= server->turn_units)
             break;
         const struct hd_ahead_frame *ahead = NULL;
         if (!is_held(connection))

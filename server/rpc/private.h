@@ -37,7 +37,7 @@
 /* What the output of a quiet connection keeps. */
 #define HD_OUTPUT_KEEP_BYTES ((size_t)4 << 10)
 
-/* One turn of one connection. */
+/* One turn of one connection; its units until somebody who has a clock says otherwise. */
 #define HD_TURN_REQUESTS 2048u
 #define HD_TURN_UNITS 16384u
 /* A small request, its decoding and its reply. */
@@ -276,6 +276,7 @@ struct hd_rpc_server {
     uint32_t connection_count; /* of `connections` */
     uint32_t closing_count;
     uint64_t last_session_id;
+    uint64_t turn_units; /* of one hd_rpc_receive */
     /* Unfinished requests that have something to do, in turns. */
     struct hd_unfinished *runnable_first;
     struct hd_unfinished *runnable_last;

@@ -148,6 +148,9 @@ bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection);
  */
 bool hd_rpc_connection_is_working(const struct hd_rpc_connection *connection);
 
+/* The work units that one hd_rpc_receive may take, beyond its last request: what others wait for meanwhile. */
+void hd_rpc_set_turn_units(struct hd_rpc_server *server, uint64_t units);
+
 /*
  * Goes on with what continues in slices, for about work_units; deadlines that
  * have passed end first. True if more is left: call again after the sockets.

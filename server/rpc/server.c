@@ -23,6 +23,7 @@ int hd_rpc_server_new(struct hd_heap *heap, const struct hd_os *os, const struct
     server->config = *config;
     if (server->config.at_once_nodes == 0)
         server->config.at_once_nodes = HD_AT_ONCE_NODES;
+    server->turn_units = HD_TURN_UNITS;
     server->allocator = allocator;
     int error = hd_slowlog_new(server);
     if (!error)
@@ -143,6 +144,11 @@ static bool expire_tokens(struct hd_rpc_server *server)
     if (server->tokens.count == 0)
         return false;
     return hd_tokens_expire(&server->tokens, server->os->now_ns(server->os->context), TOKENS_AT_ONCE);
+}
+
+void hd_rpc_set_turn_units(struct hd_rpc_server *server, uint64_t units)
+{
+    server->turn_units = units;
 }
 
 /* Requests first, since somebody waits for them; then what dead sessions leave, and the heap's own work. */

@@ -409,6 +409,12 @@ bool hd_rpc_connection_is_over(const struct hd_rpc_connection *connection)
     return connection->over;
 }
 
+void hd_rpc_set_turn_units(struct hd_rpc_server *server, uint64_t units)
+{
+    (void)server;
+    (void)units;
+}
+
 bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
 {
     (void)work_units;
