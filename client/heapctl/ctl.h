@@ -105,6 +105,9 @@ int hd_cmd_slowlog(struct hd_ctl *ctl);
 int hd_cmd_monitor(struct hd_ctl *ctl);
 int hd_cmd_top(struct hd_ctl *ctl);
 int hd_cmd_doctor(struct hd_ctl *ctl);
+/* cmd_map.c */
+int hd_cmd_map(struct hd_ctl *ctl);
+int hd_cmd_tags(struct hd_ctl *ctl);
 /* cmd_audit.c */
 int hd_cmd_audit(struct hd_ctl *ctl);
 int hd_cmd_referrers(struct hd_ctl *ctl);

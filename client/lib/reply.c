@@ -384,6 +384,7 @@ static const struct reply_form *form_of(uint16_t method)
     case HEAPD_METHOD_OPEN_SCOPE:
     case HEAPD_METHOD_LOOKUP:
     case HEAPD_METHOD_GC_FREEZE_COUNT:
+    case HEAPD__V1__METHOD__INTERN:
     case HEAPD__V1__METHOD__TAKE:
     case HEAPD__V1__METHOD__GC_DEBUG:
     case HEAPD_METHOD_GET_SLICE:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gc/gc_internal.h"
+#include "gc/tags.h"
 
 /* Words ahead at which the entries, and the payloads, of what is given up are asked for. */
 #define PREFETCH_ENTRIES 32
@@ -29,6 +30,7 @@ void hd_gc_fini(struct hd_gc *gc)
         return;
     for (unsigned i = 0; i < 2; i++)
         hd_allocator_free(gc->allocator, gc->young[i].indices, gc->young[i].capacity * sizeof(uint32_t));
+    hd_tags_free(gc);
     memset(gc, 0, sizeof *gc);
 }
 
@@ -140,6 +142,11 @@ int hd_gc_new(struct hd_gc *gc, unsigned type, size_t payload_bytes, hd_value *o
         return HD_ENOMEM;
     uint32_t index;
     int error = hd_table_add(gc->table, type, payload, ops->inner, &index);
+    if (__builtin_expect(gc->tags != NULL, 0) && !error) {
+        error = hd_tags_set(gc, index, gc->tags->current); /* 0, mostly */
+        if (error)
+            hd_table_remove(gc->table, index);
+    }
     if (error) {
         hd_alloc_put(gc->alloc, payload);
         return error;
@@ -202,6 +209,8 @@ static void dispose(struct hd_gc *gc, uint32_t index)
         gc->mark_cursor.index = 0;
     if (ops->dispose)
         ops->dispose(gc, index, payload);
+    if (__builtin_expect(gc->tags != NULL, 0))
+        hd_tags_clear(gc, index);
     hd_table_remove(gc->table, index);
     hd_alloc_put(gc->alloc, payload);
     gc->freed_count++;

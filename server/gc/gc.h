@@ -71,6 +71,7 @@ struct hd_refs {
 };
 
 struct hd_gc;
+struct hd_tags;
 
 struct hd_type_ops {
     const char *name;
@@ -277,6 +278,7 @@ struct hd_gc {
     uint64_t freed_count;   /* objects freed, ever */
     uint64_t created_count; /* ever */
     struct hd_watcher *watchers;
+    struct hd_tags *tags; /* own; NULL: nobody ever gave a tag (tags.h) */
 };
 
 /* Cannot fail. The table, the allocators and `types` entries are borrowed until fini. */

@@ -1,4 +1,5 @@
 /* Looking at the heap: one object, all numbers, every invariant. */
+#include "gc/tags.h"
 #include "heap/heap.h"
 #include "heap/names.h"
 #include "object/references.h"
@@ -177,6 +178,8 @@ const char *hd_heap_check(struct hd_heap *heap, const struct hd_allocator *scrat
         broken = check_types(heap);
     if (!broken)
         broken = hd_expiries_check(heap);
+    if (!broken)
+        broken = hd_tags_check(&heap->gc);
     if (broken)
         return broken;
     size_t bytes = heap->table.length * sizeof(uint32_t);

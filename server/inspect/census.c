@@ -80,14 +80,14 @@ int hd_retained_step(struct hd_retained *r, uint64_t units, uint64_t *used)
 
 /* ---- sums ----------------------------------------------------------------- */
 
-enum { CENSUS_DOMINATORS = 0, CENSUS_CLEAR, CENSUS_NODES, CENSUS_NUMBERS, CENSUS_CLASSES, CENSUS_NAMES, CENSUS_DONE };
+enum { CENSUS_DOMINATORS = 0, CENSUS_CLEAR, CENSUS_NODES, CENSUS_NUMBERS, CENSUS_TAGS, CENSUS_CLASSES, CENSUS_NAMES, CENSUS_DONE };
 
 void hd_census_init(struct hd_census *c, struct hd_heap *heap, uint32_t limit)
 {
     memset(c, 0, sizeof *c);
     hd_dominators_init(&c->dominators, heap);
     c->limit = limit < HD_CENSUS_ROWS_MAX ? limit : HD_CENSUS_ROWS_MAX;
-    c->classes.limit = c->limit;
+    c->classes.limit = c->by_tag.limit = c->limit;
 }
 
 /* What dominators needed on the way lies idle now. */
@@ -132,6 +132,10 @@ static uint64_t add_nodes(struct hd_census *c, uint64_t units)
         sum->shallow_bytes += bytes;
         c->all.count++;
         c->all.shallow_bytes += bytes;
+        if (s->tags) {
+            c->tags[s->tags[c->at]].count++;
+            c->tags[s->tags[c->at]].shallow_bytes += bytes;
+        }
         if (hd_snapshot_type(s, c->at) == HD_TYPE_INSTANCE && node->count) {
             /* An instance's class is the last of its edges. */
             uint32_t class_node = s->edges[node->first + node->count - 1];
@@ -147,6 +151,20 @@ static uint64_t add_nodes(struct hd_census *c, uint64_t units)
         c->all.retained_bytes = c->dominators.retained[1];
     }
     return used + 1;
+}
+
+/* The next round of tags; when there are none left, the classes. */
+static void begin_tags(struct hd_census *c)
+{
+    memset(c->tag_bit, 0, sizeof c->tag_bit);
+    c->at = 2;
+    c->phase = CENSUS_TAGS;
+    if (c->tags_done == c->by_tag.count) {
+        c->phase = CENSUS_CLASSES;
+        c->at = 1;
+    }
+    for (unsigned i = 0; i < 32 && c->tags_done < c->by_tag.count; i++)
+        c->tag_bit[c->by_tag.rows[c->tags_done++].number] = UINT32_C(1) << i;
 }
 
 /* Dominators come before what they dominate, so each finds the types above it. */
@@ -166,9 +184,32 @@ static uint64_t add_numbers(struct hd_census *c, uint64_t units)
             c->types[type].retained_bytes += d->retained[c->at];
     }
     if (c->at > d->count) {
-        c->phase = CENSUS_CLASSES;
-        c->at = 1;
+        for (uint32_t tag = 1; tag <= HD_TAGS_MAX; tag++)
+            if (c->tags[tag].count)
+                consider(&c->by_tag, tag, c->tags[tag].shallow_bytes);
+        begin_tags(c);
     }
+    return used + 1;
+}
+
+/* A pass for 32 tags at a time, in the manner of types. */
+static uint64_t add_tags(struct hd_census *c, uint64_t units)
+{
+    const struct hd_dominators *d = &c->dominators;
+    uint64_t used = 0;
+    for (; c->at <= d->count && used < units; c->at++, used += 3) {
+        uint32_t above = c->mask[d->dominator[c->at]];
+        c->mask[c->at] = above;
+        if (!hd_dominators_is_object(d, c->at))
+            continue;
+        uint32_t tag = d->snapshot.tags[d->vertex[c->at]];
+        uint32_t bit = c->tag_bit[tag];
+        c->mask[c->at] |= bit;
+        if (bit & ~above)
+            c->tags[tag].retained_bytes += d->retained[c->at];
+    }
+    if (c->at > d->count)
+        begin_tags(c);
     return used + 1;
 }
 
@@ -246,6 +287,9 @@ static int step_once(struct hd_census *c, uint64_t units, uint64_t *used)
         return 0;
     case CENSUS_NUMBERS:
         *used = add_numbers(c, units);
+        return 0;
+    case CENSUS_TAGS:
+        *used = add_tags(c, units);
         return 0;
     case CENSUS_CLASSES:
         *used = add_classes(c, units);

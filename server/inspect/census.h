@@ -1,6 +1,6 @@
 /*
  * What there is and what keeps it, over dominators: one object's retained size, the
- * largest keepers, and sums by type, class, source and global name.
+ * largest keepers, and sums by type, class, tag, source and global name.
  */
 #ifndef HEAPD_INSPECT_CENSUS_H
 #define HEAPD_INSPECT_CENSUS_H
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gc/tags.h"
 #include "inspect/dominators.h"
 #include "inspect/label.h"
 
@@ -68,14 +69,18 @@ struct hd_census {
     struct hd_census_sum types[HD_TYPE_COUNT];
     uint64_t *class_bytes;     /* by node: in the dominators' memory */
     uint32_t *class_count;     /* likewise */
-    uint32_t *mask;            /* by number: types among its dominators, itself included */
+    uint32_t *mask;            /* by number: types, then tags, among its dominators, itself included */
     struct hd_keepers classes; /* number: the class's node; retained_bytes: shallow bytes of its instances */
+    struct hd_census_sum tags[HD_TAGS_MAX + 1];
+    uint32_t tag_bit[HD_TAGS_MAX + 1]; /* of those that are summed up in this round */
+    struct hd_keepers by_tag;          /* number: the tag; retained_bytes: shallow bytes of its objects */
+    uint32_t tags_done;                /* of by_tag: retained bytes of these are known */
     uint32_t name_position;
     uint32_t name_count;
     struct hd_census_name names[HD_CENSUS_ROWS_MAX];
 };
 
-/* limit: rows of classes and names, HD_CENSUS_ROWS_MAX at most. */
+/* limit: rows of classes, tags and names, HD_CENSUS_ROWS_MAX at most. */
 void hd_census_init(struct hd_census *census, struct hd_heap *heap, uint32_t limit);
 int hd_census_step(struct hd_census *census, uint64_t units, uint64_t *used) HD_MUST_USE;
 

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "gc/tags.h"
+
 enum phase {
     PHASE_START = 0,
     PHASE_ESTIMATE, /* counts are added up */
@@ -39,6 +41,8 @@ static void fill_node(struct hd_snapshot *s, uint32_t index, uint32_t first, uin
         .kind =
             hd_table_type(table, index) | hd_table_generation(table, index) << 6 | (frozen ? HD_SNAPSHOT_FROZEN : 0),
     };
+    if (s->tags)
+        s->tags[index] = (uint16_t)hd_tags_of(&s->heap->gc, index);
     s->live_count++;
     s->live_bytes += units * HD_SNAPSHOT_UNIT_BYTES;
     hd_table_bit_set(s->captured, index);
@@ -263,6 +267,8 @@ static int make_room(struct hd_snapshot *s)
         error = hd_area_map(heap, edges * sizeof *s->edges, &s->edges_area);
     if (!error)
         error = hd_area_map(heap, 1024 * sizeof *s->roots, &s->roots_area);
+    if (!error && heap->gc.tags && heap->gc.tags->count)
+        error = hd_area_map(heap, length * sizeof *s->tags, &s->tags_area);
     if (!error && (s->need.node_bytes || s->need.edge_bytes))
         error =
             hd_area_map(heap, (uint64_t)s->extra_nodes * s->need.node_bytes + edges * s->need.edge_bytes, &s->extra);
@@ -271,6 +277,8 @@ static int make_room(struct hd_snapshot *s)
     s->length = (uint32_t)length;
     s->node = s->nodes_area.base;
     s->captured = s->captured_area.base;
+    s->tags = s->tags_area.base;
+    s->reads_tags = s->tags && hd_tags_read_begin(&heap->gc);
     s->edges = s->edges_area.base;
     s->edge_capacity = (uint32_t)edges;
     s->roots = s->roots_area.base;
@@ -492,8 +500,11 @@ int hd_snapshot_step(struct hd_snapshot *s, uint64_t units, uint64_t *used)
 
 bool hd_snapshot_release(struct hd_snapshot *s, uint64_t bytes)
 {
-    struct hd_area *areas[] = {&s->extra, &s->edges_area, &s->nodes_area, &s->captured_area, &s->roots_area};
+    struct hd_area *areas[] = {&s->extra, &s->edges_area, &s->nodes_area, &s->captured_area, &s->roots_area,
+                               &s->tags_area};
     stop_observing(s);
+    hd_tags_read_end(&s->heap->gc, s->reads_tags);
+    s->reads_tags = false;
     for (unsigned i = 0; i < sizeof areas / sizeof areas[0]; i++) {
         if (!areas[i]->base)
             continue;

@@ -88,7 +88,9 @@ struct hd_snapshot {
     uint32_t root_capacity;
     uint64_t live_count; /* nodes with a kind */
     uint64_t live_bytes;
-    struct hd_area nodes_area, captured_area, edges_area, roots_area;
+    uint16_t *tags;                     /* by node, in tags_area; NULL: nothing had a tag. Their names stay meanwhile */
+    bool reads_tags;
+    struct hd_area nodes_area, captured_area, edges_area, roots_area, tags_area;
     uint32_t extra_nodes; /* for so many nodes there is extra memory: those of objects and of sources, and a few */
     struct hd_area extra; /* what `need` asked for; edge_capacity and length are what it was made for */
 

@@ -98,6 +98,31 @@ struct hd_memo_slot {
     uint32_t hash;
 };
 
+/* ---- interned strings: intern.h tells of them ---- */
+struct hd_intern_slot {
+    uint64_t identity; /* 0: empty; HD_INTERN_GRAVE: an entry was here */
+    uint32_t hash;
+    bool held;
+};
+#define HD_INTERN_GRAVE UINT64_MAX
+
+struct hd_intern_table {
+    struct hd_intern_slot *slots; /* own */
+    uint64_t capacity;            /* a power of two, or 0 */
+    uint64_t used;
+};
+
+struct hd_interned {
+    struct hd_intern_table now;
+    struct hd_intern_table old; /* being left; capacity 0: none */
+    uint64_t moved;             /* slots of old that are empty now */
+    uint64_t count;
+    uint64_t held_count;
+    uint64_t hit_count;         /* ever: found, instead of made */
+    struct hd_root_source roots;
+    bool is_root;
+};
+
 struct hd_weak_chunk;
 struct hd_bulk_store;
 
@@ -126,6 +151,7 @@ struct hd_objects {
     uint64_t weak_cleared_count; /* ever, since their object went */
     void (*gone)(void *context, uint32_t index);
     void *gone_context;
+    struct hd_interned interned; /* intern.h */
     /* Soft references: soft.c. Table indices, or 0. */
     uint32_t soft_newest;
     uint32_t soft_oldest;

@@ -40,6 +40,9 @@ hd_value hd_weak_of(const struct hd_objects *objects, hd_value target);
  */
 void hd_objects_on_gone(struct hd_objects *objects, void (*gone)(void *context, uint32_t index), void *context);
 
+/* Gives an object HD_STATE_WEAK. */
+void hd_objects_tell_gone(struct hd_objects *objects, uint32_t index);
+
 /* value: any (borrow). HD_ENOMEM. */
 int hd_soft_new(struct hd_objects *objects, hd_value value, hd_value *out) HD_MUST_USE;
 /* The value as a new reference, or HD_ABSENT; and is now the one used last. */

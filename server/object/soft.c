@@ -1,4 +1,5 @@
 /* Soft references: a list of all that still have an object, by their last use. */
+#include "object/intern.h"
 #include "object/payload.h"
 #include "object/references.h"
 
@@ -170,5 +171,7 @@ static const char *check_list(const struct hd_objects *objects)
 const char *hd_references_check(struct hd_objects *objects)
 {
     const char *broken = hd_weak_check(objects);
+    if (!broken)
+        broken = hd_intern_check(objects);
     return broken ? broken : check_list(objects);
 }

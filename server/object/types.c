@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "object/intern.h"
 #include "object/payload.h"
 #include "object/references.h"
 #include "object/sync.h"
@@ -67,6 +68,7 @@ void hd_objects_fini(struct hd_objects *objects)
     if (!objects || !objects->allocator)
         return;
     hd_references_fini(objects);
+    hd_intern_fini(objects);
     hd_allocator_free(objects->allocator, objects->memo, HD_MEMO_SLOTS * sizeof *objects->memo);
     hd_hold_free_all(objects);
     hd_allocator_free(objects->allocator, objects->sync, sizeof *objects->sync);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "object/intern.h"
 #include "object/payload.h"
 #include "object/references.h"
 
@@ -82,8 +83,15 @@ static void gone(struct hd_gc *gc, uint32_t index)
         objects->weak_cleared_count++;
         forget(objects, index);
     }
+    hd_intern_gone(objects, index);
     if (objects->gone)
         objects->gone(objects->gone_context, index);
+}
+
+void hd_objects_tell_gone(struct hd_objects *objects, uint32_t index)
+{
+    objects->gc->table->state[index] |= HD_STATE_WEAK;
+    objects->gc->gone = gone;
 }
 
 void hd_objects_on_gone(struct hd_objects *objects, void (*hook)(void *context, uint32_t index), void *context)
@@ -103,7 +111,7 @@ static void weak_dispose(struct hd_gc *gc, uint32_t index, void *payload)
     if (!target)
         return;
     forget(objects, target);
-    if (!objects->gone)
+    if (!objects->gone && !objects->interned.count)
         gc->table->state[target] &= (uint8_t)~HD_STATE_WEAK;
 }
 

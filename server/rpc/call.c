@@ -3,6 +3,7 @@
 #include <heapd/v1/value.pb-c.h>
 #include <string.h>
 
+#include "gc/tags.h"
 #include "rpc/private.h"
 #include "rpc/slowlog.h"
 #include "rpc/follow.h"
@@ -165,6 +166,7 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     hd_call_init(&call, connection, frame->method, frame->request_id);
     call.operation = hd_operation_find(frame->method);
     call.ahead = ahead;
+    hd_tags_choose(&call.heap->gc, call.session->tag);
     int result = run(&call, frame, body);
     if (result == HD_CALL_LATER)
         return false;

@@ -21,7 +21,8 @@ void hd_garbage_free(struct hd_rpc_server *server);
 
 #define HD_INSPECT_HANDLERS(X) \
     X(why) X(retained) X(census) X(snapshot) X(follow) X(slowlog) \
-    X(audit) X(gc_objects) X(referrers) X(referents) X(gc_debug) X(gc_garbage) X(take)
+    X(audit) X(gc_objects) X(referrers) X(referents) X(gc_debug) X(gc_garbage) X(take) \
+    X(set_tag) X(tag_object) X(list_tags) X(intern) X(map)
 #define HD_INSPECT_HANDLER_DECLARE(name) int hd_run_##name(struct hd_call *call, const void *message) HD_MUST_USE;
 HD_INSPECT_HANDLERS(HD_INSPECT_HANDLER_DECLARE)
 #undef HD_INSPECT_HANDLER_DECLARE

@@ -256,6 +256,25 @@ static int set_names(struct hd_rpc_server *server, const struct hd_census *c, He
     return 0;
 }
 
+static int set_tags(struct hd_rpc_server *server, const struct hd_census *c, Heapd__V1__CensusReply *reply)
+{
+    const struct hd_tags *tags = server->heap->gc.tags;
+    Heapd__V1__CensusRow *rows = new_rows(server, c->by_tag.count, sizeof *rows, (void ***)&reply->tags);
+    if (!rows)
+        return HD_ENOMEM;
+    for (uint32_t i = 0; i < c->by_tag.count; i++) {
+        uint32_t tag = c->by_tag.rows[i].number;
+        heapd__v1__census_row__init(&rows[i]);
+        rows[i].name.data = (uint8_t *)(uintptr_t)tags->tags[tag].name; /* read only */
+        rows[i].name.len = tags->tags[tag].name_bytes;
+        rows[i].count = c->tags[tag].count;
+        rows[i].shallow_bytes = c->tags[tag].shallow_bytes;
+        rows[i].retained_bytes = c->tags[tag].retained_bytes;
+    }
+    reply->n_tags = c->by_tag.count;
+    return 0;
+}
+
 /* The same for as long as the daemon runs, and hardly the same for another: a keyed hash tells nothing of its key. */
 static uint64_t heap_number(struct hd_heap *heap)
 {
@@ -282,6 +301,8 @@ static int reply_census(struct hd_analysis *analysis, struct hd_call *call, bool
         error = set_sources(call->server, c, &reply);
     if (!error)
         error = set_names(call->server, c, &reply);
+    if (!error)
+        error = set_tags(call->server, c, &reply);
     return error ? error : hd_reply_message(call, &reply.base, 0);
 }
 

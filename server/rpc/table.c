@@ -13,6 +13,7 @@
 #include <heapd/v1/session.pb-c.h>
 #include <heapd/v1/sync.pb-c.h>
 #include <heapd/v1/watch.pb-c.h>
+#include <heapd/v1/tags.pb-c.h>
 #include <heapd/v1/token.pb-c.h>
 
 #include "rpc/inspect.h"
@@ -113,6 +114,11 @@ static const struct hd_operation operations[HD_METHODS_MAX] = {
     ROW(GC_GARBAGE, gc_garbage, gc_garbage_request, HD_OP_ADMIN, NULL),
     ROW(TAKE, take, take_request, HD_OP_ADMIN, NULL),
     ROW(FOLLOW, follow, follow_request, HD_OP_CONTINUES, NULL),
+    ROW(SET_TAG, set_tag, set_tag_request, 0, NULL),
+    ROW(TAG_OBJECT, tag_object, tag_object_request, 0, NULL),
+    ROW(LIST_TAGS, list_tags, empty, HD_OP_ADMIN, NULL),
+    ROW(INTERN, intern, intern_request, 0, NULL),
+    ROW(MAP, map, map_request, HD_OP_ADMIN, NULL),
     ROW(SLOWLOG, slowlog, slowlog_request, HD_OP_ADMIN, NULL),
 
     ROW(STATS, stats, empty, HD_OP_ADMIN, NULL),

@@ -1,4 +1,5 @@
 /* Requests that outlive their frame: parked, or going on in slices. */
+#include "gc/tags.h"
 #include "rpc/private.h"
 #include "rpc/slowlog.h"
 
@@ -199,6 +200,7 @@ uint64_t hd_unfinished_run(struct hd_rpc_server *server, uint64_t units)
         /* One that waits for a name has little to do. */
         bool is_short = unfinished->parked && slice > 64;
         take_out_of_turns(unfinished);
+        hd_tags_choose(&server->heap->gc, unfinished->connection->session.tag);
         if (is_short)
             hd_unfinished_after(unfinished, unfinished->kind->step(unfinished, slice));
         else

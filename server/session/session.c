@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "gc/tags.h"
+
 #define SLOTS_MIN 16u
 #define CHUNK_BYTES (HD_SLOTS_CHUNK * sizeof(struct hd_slot))
 
@@ -63,6 +65,8 @@ void hd_session_close(struct hd_session *session)
 {
     session->closing = true;
     session->closing_position = slots_end(session);
+    hd_tags_drop(&session->heap->gc, session->tag);
+    session->tag = 0;
 }
 
 bool hd_session_end_holds(struct hd_session *session, uint64_t units)

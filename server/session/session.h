@@ -75,6 +75,7 @@ struct hd_session {
     uint64_t id;
     struct hd_party party; /* what it holds of locks and semaphores */
     bool orderly;          /* it said goodbye: sync.h says what becomes of these */
+    uint32_t tag;          /* of what it makes: gc/tags.h; held; 0: none */
     struct hd_session_journal journal;
     struct hd_slot *first;   /* own; the slots below first_count */
     struct hd_slot **chunks; /* own; the others, by number / HD_SLOTS_CHUNK; NULL: none of them was used; [0] is NULL */

@@ -1,9 +1,11 @@
 /* Looking at the whole heap without memory: it is refused, and the heap is as it was. */
 #include "oom.h"
 
+#include "gc/tags.h"
 #include "inspect/audit.h"
 #include "inspect/census.h"
 #include "inspect/paths.h"
+#include "object/intern.h"
 
 #define UNITS 200
 #define RELEASE_BYTES ((uint64_t)1 << 20)
@@ -12,6 +14,30 @@ static struct hd_audit audit;
 static struct hd_paths paths;
 static struct hd_retained retained;
 static struct hd_census census;
+
+/* A tag for what is made, and a str that is interned and held. */
+static bool mark(struct oom *oom)
+{
+    struct hd_key key = hd_key_of_bytes(HD_TAG_STR, (const uint8_t *)"an interned text", 16);
+    hd_value text;
+    uint32_t tag;
+    oom_begin(oom);
+    if (!oom_unchanged(oom, hd_tags_hold(oom->gc, (const uint8_t *)"a tag", 5, &tag)))
+        return false;
+    hd_tags_choose(oom->gc, tag);
+    if (!oom_ok(oom, hd_intern(oom->objects, &key, true, &text)))
+        return false;
+    hd_gc_release(oom->gc, text);
+    return true;
+}
+
+/* The heap has no objects but the tests' in the end. */
+static void unmark(struct oom *oom)
+{
+    struct hd_key key = hd_key_of_bytes(HD_TAG_STR, (const uint8_t *)"an interned text", 16);
+    bool was_held;
+    assert_int_equal(hd_intern_let_go(oom->objects, &key, &was_held), 0);
+}
 
 static bool plant(struct oom *oom)
 {
@@ -100,11 +126,9 @@ static int audits(struct oom *oom)
     return result < 0 ? result : 0;
 }
 
-void oom_inspection(struct oom *oom)
+static void inspect(struct oom *oom)
 {
     static int (*const analyses[])(struct oom *) = {why, keeps, sums, audits};
-    if (!plant(oom))
-        return;
     for (size_t i = 0; i < sizeof analyses / sizeof *analyses; i++) {
         uint64_t charged = oom->heap->budget.used_bytes;
         oom_begin(oom);
@@ -115,4 +139,11 @@ void oom_inspection(struct oom *oom)
         if (!done && oom->fail_from)
             return;
     }
+}
+
+void oom_inspection(struct oom *oom)
+{
+    if (mark(oom) && plant(oom))
+        inspect(oom);
+    unmark(oom);
 }

@@ -1376,5 +1376,6 @@ HEAPD_API int heapd_begin_shutdown(struct heapd_connection *connection, heapd_ti
 #include <heapd/sequence.h>
 #include <heapd/containers.h>
 #include <heapd/bulk.h>
+#include <heapd/tags.h>
 
 #endif

@@ -170,8 +170,44 @@ struct heapd_audited {
     uint64_t checked;
 };
 
+struct heapd_tag_row {
+    struct heapd_bytes tag;
+    uint64_t count;    /* objects that have it */
+    uint64_t sessions; /* whose tag it is */
+};
+struct heapd_tag_rows {
+    const struct heapd_tag_row *items;
+    size_t count;
+};
+
+/* An arena, granule by granule. */
+enum { HEAPD_MAP_FREE = 0, HEAPD_MAP_RECORDS = 1, HEAPD_MAP_CLASS = 2 };
+struct heapd_arena_row {
+    const uint8_t *uses;  /* of each granule: one of these, or HEAPD_MAP_CLASS + its pool's size class */
+    const uint8_t *fills; /* the share of its pool's blocks that is used, of 255 */
+    size_t granule_count;
+    uint64_t pools;
+    uint64_t free_granules;
+    uint64_t live_bytes;
+    bool leaving; /* a compaction is emptying it */
+};
+struct heapd_arenas {
+    const struct heapd_arena_row *items;
+    size_t count;
+    uint64_t next;        /* `from` of the next page; 0: that was all */
+    uint64_t arena_count; /* all that there are */
+    uint64_t arena_bytes; /* of each */
+    uint64_t granule_bytes;
+    const uint32_t *class_bytes; /* of a block of each size class; 0: of any number of granules */
+    size_t class_count;
+    uint64_t large_count; /* objects with a mapping of their own, which are in no arena */
+    uint64_t large_bytes;
+};
+
 struct heapd_report {
     union {
+        struct heapd_tag_rows tags; /* heapd/tags.h */
+        struct heapd_arenas map;
         struct heapd_object_rows objects;
         struct heapd_audited audit;
         struct heapd_slow_requests slowlog;
@@ -240,6 +276,10 @@ HEAPD_API int heapd_gc_garbage(struct heapd_connection *connection, uint64_t fro
                                struct heapd_report *report, struct heapd_error *error) HEAPD_MUST_USE;
 /* Lets go of it; cycles wait for the next collection. */
 HEAPD_API int heapd_gc_clear_garbage(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+
+/* Arenas and what is in them, in pages: report->as.map. count: 256 at most; 0: 64. */
+HEAPD_API int heapd_map(struct heapd_connection *connection, uint64_t from, uint32_t count, struct heapd_report *report,
+                        struct heapd_error *error) HEAPD_MUST_USE;
 
 /* Counts every reference again, while the heap is in use: report->as.audit. */
 HEAPD_API int heapd_audit(struct heapd_connection *connection, struct heapd_report *report,

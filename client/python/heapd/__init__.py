@@ -12,7 +12,7 @@ from ._buffers import Array, Buffer
 from ._daemon import Daemon, find_daemon
 from ._heap import Collector, Heap, Pipeline, connect, register, start
 from ._heapd import Connection, Proxy, Result
-from ._inspect import Keeper, Keeping, Path, Reasons, Root, Step
+from ._inspect import Census, Keeper, Keeping, Path, Reasons, Root, Statistic, StatisticDiff, Step
 from ._proxies import Class, Container, Dict, Frozenset, List, Object, Sequence, Set, Tuple
 from ._sync import ActionBarrier, Barrier, Condition, Event, Lock, Queue, RLock, Semaphore
 from .managers import Manager, SyncManager
@@ -27,5 +27,5 @@ __all__ = [
     "ConnectionLost", "Container", "Daemon", "Dict", "Error", "Forbidden", "ForeignProxy", "Forked", "Frozenset",
     "Heap", "HeapFull", "InvalidHandle", "InvalidValue", "LimitReached", "List", "NotLocked", "NotRunning", "Object",
     "Keeper", "Keeping", "Path", "PickleRefused", "Pipeline", "Proxy", "Reasons", "Refused", "Result", "Root", "Sequence", "Set", "Step", "TimedOut", "TokenExpired",
-    "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start", "weakref",
+    "Census", "Statistic", "StatisticDiff", "TooDeep", "TooLarge", "Tuple", "Unsupported", "connect", "errors", "find_daemon", "register", "start", "weakref",
 ]

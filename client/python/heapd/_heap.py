@@ -463,6 +463,31 @@ class Heap(_heapd.Connection):
         """What would go with an object: ``.bytes``, ``.count``; without one, the largest keepers. For the daemon's own user."""
         return _inspect.keeping(self._retained(what, count))
 
+    def census(self, count: int = 32) -> _inspect.Census:
+        """What there is, by type, class, name, tag and session; two of them compare. For the daemon's own user."""
+        return _inspect.census(self._census(count))
+
+    def tag(self, name: str) -> _inspect.Tag:
+        """``with h.tag("import"):`` what this connection makes in the block, in whatever thread, has that tag."""
+        return _inspect.Tag(self, name)
+
+    def tag_of(self, proxy: _heapd.Proxy) -> str:
+        """The tag of one object; "" if it has none."""
+        return self._tag_object(proxy, None)
+
+    def set_tag(self, proxy: _heapd.Proxy, name: str) -> None:
+        """Gives one object, and not what it refers to, a tag; "" takes it away."""
+        self._tag_object(proxy, name)
+
+    def intern(self, text: str, *, hold: bool = False) -> _heapd.Proxy:
+        """sys.intern: a proxy of the str that stands for all equal ones. It goes with its last reference, unless the heap
+        is to ``hold`` it until ``let_go``."""
+        return self._intern(text, hold)
+
+    def let_go(self, text: str) -> bool:
+        """The heap no longer holds an interned str; False if it did not."""
+        return self._let_go(text)
+
     # ---- life
 
     def shutdown(self) -> None:

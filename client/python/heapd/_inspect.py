@@ -123,3 +123,82 @@ def keeping(answer: tuple[Any, ...]) -> Keeping:
     found, reachable, above, largest, count, size = answer
     return Keeping(_keeper(found) if found else None, reachable, tuple(map(_keeper, above)),
                    tuple(map(_keeper, largest)), count, size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """Objects of one type, class, tag, global name or session. Of the last two, size is what they keep."""
+
+    name: str
+    count: int
+    size: int
+    retained: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StatisticDiff:
+    """As tracemalloc.StatisticDiff: what there is now, and what there is more than before."""
+
+    name: str
+    count: int
+    count_diff: int
+    size: int
+    size_diff: int
+    retained: int
+    retained_diff: int
+
+    def __str__(self) -> str:
+        return (f"{self.name}: size={self.size} ({self.size_diff:+}), count={self.count} ({self.count_diff:+}), "
+                f"retained={self.retained} ({self.retained_diff:+})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Census:
+    """What there is at one moment: rows by "type", "class", "name", "tag" and "session", the largest of each."""
+
+    heap: int  # which heap it is
+    created: int  # objects made until then
+    count: int
+    size: int
+    reachable_count: int
+    reachable_size: int
+    rows: dict[str, tuple[Statistic, ...]]
+
+    def compare_to(self, older: Census, key: str = "type") -> list[StatisticDiff]:
+        """What changed since, the largest change first. ValueError: the other is of another heap, or later."""
+        if self.heap != older.heap:
+            raise ValueError("the two are of different heaps: the daemon was started anew in between, or is another")
+        if older.created > self.created:
+            raise ValueError("the other is the later one; compare it to this")
+        none = Statistic("", 0, 0, 0)
+        now, then = ({row.name: row for row in census.rows[key]} for census in (self, older))
+        changes = []
+        for name in {**now, **then}:
+            to, was = now.get(name, none), then.get(name, none)
+            changes.append(StatisticDiff(name, to.count, to.count - was.count, to.size, to.size - was.size,
+                                         to.retained, to.retained - was.retained))
+        return sorted(changes, key=lambda row: (-abs(row.size_diff), -abs(row.retained_diff), -abs(row.count_diff),
+                                                row.name))
+
+
+def census(answer: tuple[Any, ...]) -> Census:
+    *numbers, types, classes, names, tags, sessions = answer
+    keep = [(f"{session} {client}", count, size, size) for session, client, count, size in sessions]
+    groups = {"type": types, "class": classes, "name": names, "tag": tags, "session": keep}
+    return Census(*numbers, {key: tuple(Statistic(*row) for row in rows) for key, rows in groups.items()})
+
+
+class Tag:
+    """What the heap's connection makes in the block has a tag."""
+
+    def __init__(self, heap: Any, name: str) -> None:
+        self._heap, self._name, self._before = heap, name, list[str]()
+
+    def __enter__(self) -> Tag:
+        self._before.append(self._heap._set_tag(self._name))
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        before = self._before.pop()
+        if not self._heap.closed:
+            self._heap._set_tag(before)

@@ -269,6 +269,11 @@ PyObject *hp_inspect_retained(PyObject *self, PyObject *arguments);
 PyObject *hp_inspect_make_weak(PyObject *self, PyObject *unused);
 PyObject *hp_inspect_referent(PyObject *self, PyObject *unused);
 PyObject *hp_inspect_follow(PyObject *self, PyObject *unused);
+PyObject *hp_inspect_census(PyObject *self, PyObject *arguments);
+PyObject *hp_tags_set(PyObject *self, PyObject *arguments);
+PyObject *hp_tags_object(PyObject *self, PyObject *arguments);
+PyObject *hp_tags_intern(PyObject *self, PyObject *arguments);
+PyObject *hp_tags_let_go(PyObject *self, PyObject *arguments);
 int hp_inspect_ready(PyObject *module);
 
 #endif

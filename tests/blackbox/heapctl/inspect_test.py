@@ -74,6 +74,7 @@ LEAKS = {
     "handle": ("session", [""]),
     "frozen": ("frozen", [""]),
     "garbage": (None, []),
+    "interned": ("interned", [""]),
 }
 
 
@@ -254,6 +255,40 @@ def test_bad_input(world):
     check(json.loads(monitor.communicate(timeout=30)[0])["event"] == "request", "monitor")
 
 
+def test_tags(world):
+    check(world.ask("tags") == [], "there are no tags yet")
+    world.plant("tags", "1000")
+    check(world.ask("tags") == [{"tag": "import", "count": 1000, "sessions": 0}], world.ask("tags"))
+    before = os.path.join(world.folder, "before.json")
+    first = world.run("census", "--json").stdout
+    with open(before, "w") as file:
+        file.write(first)
+    rows = {row["name"]: row for row in json.loads(first)["tags"]}
+    check(rows["import"]["count"] == 1000, rows)
+    retained = world.ask("retained", "tagged")["object"]["retained_bytes"]
+    check(rows["import"]["retained_bytes"] == retained, "the list dominates the others, so nothing counts twice", rows)
+    world.plant("tags", "3000")
+    rows = {row["name"]: row for row in world.ask("diff", before)["tags"]}
+    check(rows["import"]["count"] == 2000 and rows["import"]["retained_bytes"] > 2000 * 16, rows)
+    check("import" in world.run("diff", before).stdout, "diff says which tag grew")
+    world.run("del", "tagged")
+    world.run("gc", "collect")
+    check(world.ask("tags") == [], "a tag goes with the last object that has it")
+
+
+def test_map(world):
+    picture = world.ask("map")
+    check(picture["arena_count"] >= 1 and len(picture["arenas"]) == min(32, picture["arena_count"]), picture)
+    granules = picture["arena_bytes"] // picture["granule_bytes"]
+    for arena in picture["arenas"]:
+        check(sum(run["count"] for run in arena["granules"]) == granules, arena)
+        free = sum(run["count"] for run in arena["granules"] if run["use"] == "free")
+        check(free == arena["free_granules"], arena)
+        check(arena["live_bytes"] <= picture["arena_bytes"], arena)
+    text = world.run("map", "--count", "1").stdout
+    check("\033" not in text and len(text.splitlines()) <= 7, text)
+
+
 def main():
     heapd, heapctl, plants = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="heapd-inspect-") as folder:
@@ -262,6 +297,8 @@ def main():
             test_leaks(world)
             test_retained(world)
             test_diff(world)
+            test_tags(world)
+            test_map(world)
             world.plant("follow")
             world.plant("unread")
             test_bad_input(world)

@@ -2,7 +2,7 @@
  * Plants what inspect.py looks for: objects that live for a reason, each in a way of
  * its own; random graphs; and watches that must tell of each death once.
  *
- * Usage: heapctl_plants ADDRESS leaks | graph SEED | cycles COUNT | follow | unread
+ * Usage: heapctl_plants ADDRESS leaks | graph SEED | cycles COUNT | tags COUNT | follow | unread
  *
  * leaks prints "WHAT IDENTITY" for each, and holds on until its input ends. graph
  * binds the name graph. follow and unread do all by themselves.
@@ -135,6 +135,14 @@ static void plant_in_instance(void)
     planted("class", class_handle);
 }
 
+/* What an interned str keeps is itself: it is held by the heap alone. */
+static void plant_interned(void)
+{
+    heapd_handle text;
+    must(heapd_intern(heap, heapd_str("an interned text"), true, &text, &error), "intern");
+    planted("interned", text);
+}
+
 static void plant_cycles(void)
 {
     heapd_handle a = new_list(), b = new_list(), lonely = new_list();
@@ -193,10 +201,43 @@ static void plant_leaks(void)
     plant_in_instance();
     plant_cycles();
     plant_elsewhere();
+    plant_interned();
     puts("planted");
     fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) > 0)
         ;
+}
+
+/* ---- tags ---- */
+
+/* So many more objects of the tag "import", below one list; the session had another tag before and has it again. */
+static void make_tagged(unsigned count)
+{
+    struct heapd_tag before;
+    heapd_handle top;
+    must(heapd_set_tag(heap, heapd_text("outer"), NULL, &error), "set tag");
+    must(heapd_set_tag(heap, heapd_text("import"), &before, &error), "set tag");
+    expect(strcmp(before.text, "outer") == 0, "the tag before");
+    top = new_list();
+    for (unsigned i = 1; i < count; i++) {
+        heapd_handle inner = new_list();
+        must(heapd_append(heap, top, heapd_ref(inner), &error), "append");
+        must(heapd_release(heap, inner), "release");
+    }
+    must(heapd_set_tag(heap, heapd_text(before.text), NULL, &error), "set tag");
+    bind_to("tagged", top);
+    must(heapd_get_object_tag(heap, top, &before, &error), "get object tag");
+    expect(strcmp(before.text, "import") == 0, "what was made has the tag");
+    must(heapd_release(heap, top), "release");
+    heapd_handle other = new_list();
+    must(heapd_tag_object(heap, other, heapd_text("by hand"), &before, &error), "tag object");
+    expect(strcmp(before.text, "outer") == 0, "the object had the session's tag");
+    expect(heapd_set_tag(heap, heapd_text("a tag that is a good deal longer than the sixty-four bytes that there are"), NULL,
+                         &error) == HEAPD_ETOO_LARGE, "a long tag is refused");
+    expect(heapd_set_tag(heap, heapd_slice("\xff", 1), NULL, &error) == HEAPD_EUTF8, "a tag is UTF-8");
+    must(heapd_get_tag(heap, &before, &error), "get tag");
+    expect(strcmp(before.text, "outer") == 0, "what failed changed nothing");
+    must(heapd_release(heap, other), "release");
 }
 
 /* ---- a random graph ---- */
@@ -359,6 +400,8 @@ int main(int count, char **arguments)
         plant_graph(strtoull(arguments[3], NULL, 0));
     else if (!strcmp(arguments[2], "cycles") && count > 3)
         plant_cycles_only((unsigned)strtoul(arguments[3], NULL, 0));
+    else if (!strcmp(arguments[2], "tags") && count > 3)
+        make_tagged((unsigned)strtoul(arguments[3], NULL, 0));
     else if (!strcmp(arguments[2], "follow"))
         watch_deaths();
     else if (!strcmp(arguments[2], "unread"))
