@@ -182,10 +182,11 @@ class Census:
 
 
 def census(answer: tuple[Any, ...]) -> Census:
-    *numbers, types, classes, names, tags, sessions = answer
-    keep = [(f"{session} {client}", count, size, size) for session, client, count, size in sessions]
+    heap, created, count, size, reachable, reachable_size, types, classes, names, tags, sessions = answer
+    keep = [(f"{session} {client}", kept, kept_size, kept_size) for session, client, kept, kept_size in sessions]
     groups = {"type": types, "class": classes, "name": names, "tag": tags, "session": keep}
-    return Census(*numbers, {key: tuple(Statistic(*row) for row in rows) for key, rows in groups.items()})
+    return Census(heap, created, count, size, reachable, reachable_size,
+                  {key: tuple(Statistic(*row) for row in rows) for key, rows in groups.items()})
 
 
 class Tag:

@@ -46,6 +46,7 @@ class Tags(HeapTest):
         self.assertEqual(after.compare_to(before, "type")[0].name, "list")
         self.assertIn("import: size=", str(row))
         del self.h["rows"]
+        self.h.gc.collect()  # freeing is done in slices: now all of it is done
         again = self.h.census()
         self.assertEqual([(r.name, r.count_diff) for r in again.compare_to(after, "tag")], [("import", -1001)])
         self.assertTrue(any(r.name.startswith(f"{self.h.session_id} ") for r in after.rows["session"]))
