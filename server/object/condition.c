@@ -47,7 +47,7 @@ int hd_condition_new(struct hd_objects *objects, hd_value lock, hd_value *out)
     if (error)
         return error;
     struct hd_condition *condition = condition_of(objects, value);
-    condition->line = (struct hd_line){NULL, NULL, 0};
+    condition->line = (struct hd_line){.first = NULL};
     hd_gc_put_new(&condition->lock, lock);
     *out = value;
     return 0;
@@ -99,7 +99,13 @@ int hd_condition_notify(struct hd_objects *objects, hd_value value, struct hd_pa
     const struct hd_condition *condition = condition_of(objects, value);
     if (!hd_lock_is_held_by(objects, condition->lock, party, thread))
         return HD_ENOT_OWNED;
-    *woken = notify(objects, value, count);
+    if (count < condition->line.length) {
+        *woken = notify(objects, value, count);
+        return 0;
+    }
+    /* The lock is held, so they all get in line for it. */
+    *woken = condition->line.length;
+    hd_line_notify_all(&condition_of(objects, value)->line, hd_lock_line(objects, condition->lock));
     return 0;
 }
 

@@ -13,6 +13,54 @@ bool hd_is_sync(enum hd_kind_of_value kind)
 
 /* ---- lines and the outbox ---- */
 
+int hd_line_prepare(struct hd_objects *objects, struct hd_line *line)
+{
+    if (line->first)
+        return 0;
+    struct hd_cohort *cohort = hd_allocator_new_zeroed(objects->allocator, sizeof *cohort);
+    if (!cohort)
+        return HD_ENOMEM;
+    assert(!line->cohort);
+    line->cohort = cohort;
+    return 0;
+}
+
+static void leave_cohort(struct hd_sync_waiter *waiter)
+{
+    struct hd_cohort *cohort = waiter->cohort;
+    waiter->cohort = NULL;
+    if (--cohort->count == 0)
+        hd_allocator_free(waiter->objects->allocator, cohort, sizeof *cohort);
+}
+
+/* Notes what has happened to its cohort, before its state is looked at. */
+static void settle(struct hd_sync_waiter *waiter)
+{
+    const struct hd_cohort *cohort = waiter->cohort;
+    if (!cohort || !cohort->is_woken)
+        return;
+    if (waiter->act == HD_SYNC_CONDITION_WAIT) {
+        waiter->relocking = waiter->notified = true;
+    } else {
+        waiter->state = HD_SYNC_WOKEN;
+        if (cohort->error)
+            waiter->error = cohort->error;
+    }
+    leave_cohort(waiter);
+}
+
+bool hd_sync_is_given(const struct hd_sync_waiter *waiter)
+{
+    bool is_woken = waiter->cohort && waiter->cohort->is_woken;
+    return waiter->state != HD_SYNC_IN_LINE || (is_woken && waiter->act != HD_SYNC_CONDITION_WAIT);
+}
+
+bool hd_sync_is_relocking(const struct hd_sync_waiter *waiter)
+{
+    bool is_woken = waiter->cohort && waiter->cohort->is_woken;
+    return waiter->relocking || (is_woken && waiter->act == HD_SYNC_CONDITION_WAIT);
+}
+
 void hd_line_append(struct hd_line *line, struct hd_sync_waiter *waiter)
 {
     waiter->next = NULL;
@@ -23,13 +71,23 @@ void hd_line_append(struct hd_line *line, struct hd_sync_waiter *waiter)
         line->first = waiter;
     line->last = waiter;
     line->length++;
+    waiter->cohort = line->cohort;
+    if (line->cohort)
+        line->cohort->count++;
     waiter->state = HD_SYNC_IN_LINE;
     waiter->objects->sync->waiting_count[waiter->act]++;
 }
 
 void hd_line_remove(struct hd_line *line, struct hd_sync_waiter *waiter)
 {
+    settle(waiter);
     assert(waiter->state == HD_SYNC_IN_LINE);
+    if (waiter->cohort) {
+        assert(waiter->cohort == line->cohort);
+        if (line->length == 1)
+            line->cohort = NULL;
+        leave_cohort(waiter);
+    }
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
@@ -60,6 +118,7 @@ static void put_in_outbox(struct hd_sync_waiter *waiter)
 static void take_from_outbox(struct hd_sync_waiter *waiter)
 {
     struct hd_sync *sync = waiter->objects->sync;
+    settle(waiter);
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
@@ -80,10 +139,41 @@ void hd_line_wake(struct hd_line *line, struct hd_sync_waiter *waiter, int error
     put_in_outbox(waiter);
 }
 
+/* Hangs all of a line behind a list, and empties it. */
+static void move_all(struct hd_line *line, struct hd_sync_waiter **first, struct hd_sync_waiter **last)
+{
+    line->first->previous = *last;
+    if (*last)
+        (*last)->next = line->first;
+    else
+        *first = line->first;
+    *last = line->last;
+    *line = (struct hd_line){.first = NULL};
+}
+
 void hd_line_wake_all(struct hd_line *line, int error)
 {
-    while (line->first)
-        hd_line_wake(line, line->first, error);
+    if (!line->first)
+        return;
+    struct hd_sync *sync = line->first->objects->sync;
+    line->cohort->is_woken = true;
+    line->cohort->error = error;
+    sync->waiting_count[line->first->act] -= line->length;
+    move_all(line, &sync->woken_first, &sync->woken_last);
+}
+
+void hd_line_notify_all(struct hd_line *line, struct hd_line *lock_line)
+{
+    if (!line->first)
+        return;
+    line->cohort->is_woken = true;
+    lock_line->length += line->length;
+    move_all(line, &lock_line->first, &lock_line->last);
+}
+
+bool hd_sync_has_woken(const struct hd_objects *objects)
+{
+    return objects->sync->woken_first != NULL;
 }
 
 struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects)
@@ -269,6 +359,24 @@ static struct hd_line *line_of(const struct hd_sync_waiter *waiter)
     }
 }
 
+/* The line to get into, if all in it may be woken at once; else NULL. */
+static struct hd_line *line_for(const struct hd_objects *objects, const struct hd_sync_request *request)
+{
+    void *payload = hd_sync_payload(objects, request->object);
+    switch (request->act) {
+    case HD_SYNC_JOIN:
+        return &((struct hd_queue *)payload)->joiners;
+    case HD_SYNC_CONDITION_WAIT:
+        return &((struct hd_condition *)payload)->line;
+    case HD_SYNC_EVENT_WAIT:
+        return &((struct hd_event *)payload)->line;
+    case HD_SYNC_BARRIER_WAIT:
+        return &((struct hd_barrier *)payload)->line;
+    default:
+        return NULL;
+    }
+}
+
 static size_t scan_waiter(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
 {
     const struct hd_sync_waiter *waiter =
@@ -287,6 +395,12 @@ int hd_sync_wait(struct hd_objects *objects, const struct hd_sync_request *reque
         waiter->spare = hd_hold_new(objects);
         if (!waiter->spare)
             return HD_ENOMEM;
+    }
+    struct hd_line *line = line_for(objects, request);
+    if (line && hd_line_prepare(objects, line)) {
+        hd_hold_free(objects, waiter->spare);
+        waiter->spare = NULL;
+        return HD_ENOMEM;
     }
     waiter->objects = objects;
     waiter->roots.scan = scan_waiter;
@@ -324,6 +438,7 @@ static int error_of(enum hd_sync_act act)
 
 void hd_sync_time_over(struct hd_sync_waiter *waiter, int error)
 {
+    settle(waiter);
     if (waiter->state != HD_SYNC_IN_LINE)
         return;
     bool cancelled = error == HD_ECANCELLED;
@@ -400,6 +515,7 @@ void hd_sync_waiter_fini(struct hd_sync_waiter *waiter)
     struct hd_objects *objects = waiter->objects;
     if (!objects)
         return;
+    settle(waiter);
     if (waiter->state == HD_SYNC_WOKEN)
         take_from_outbox(waiter);
     if (waiter->state == HD_SYNC_IN_LINE)

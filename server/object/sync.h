@@ -33,6 +33,7 @@
 #include "object/object.h"
 
 struct hd_hold;
+struct hd_cohort;
 
 /* One who can hold: a session. All zero but for the id to begin with; must not move. */
 struct hd_party {
@@ -94,7 +95,9 @@ struct hd_sync_waiter {
     struct hd_sync_waiter *previous;
     struct hd_hold *spare; /* own: what a semaphore's unit is noted in */
     uint64_t count;        /* of a condition: how often its lock is to be held again; of a barrier: the index */
-    bool relocking;        /* of a condition: it waits for the lock again */
+    /* Those with whom it is woken at once: until it was looked at, the state and what follows are those of before. */
+    struct hd_cohort *cohort;
+    bool relocking; /* of a condition: it waits for the lock again */
     bool notified;
     bool abandoned;
     int error; /* how it ended: 0, HD_EDEADLINE, HD_EQUEUE_EMPTY, HD_EQUEUE_FULL, HD_EBROKEN_BARRIER, HD_ECANCELLED */
@@ -149,6 +152,12 @@ int hd_sync_wait(struct hd_objects *objects, const struct hd_sync_request *reque
  * for good by a second time. Nothing happens if it was given what it waits for.
  */
 void hd_sync_time_over(struct hd_sync_waiter *waiter, int error);
+/* Was it given what it waits for, or told that its time is over? */
+bool hd_sync_is_given(const struct hd_sync_waiter *waiter);
+/* Of a condition: does it wait for the lock again? */
+bool hd_sync_is_relocking(const struct hd_sync_waiter *waiter);
+/* Is somebody in the outbox? */
+bool hd_sync_has_woken(const struct hd_objects *objects);
 /* The first of the outbox, taken out; NULL: it is empty. */
 struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects);
 /* Its client was told; it keeps what it was given. The item is the caller's from now on. */

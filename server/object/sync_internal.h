@@ -13,6 +13,18 @@ struct hd_line {
     struct hd_sync_waiter *first;
     struct hd_sync_waiter *last;
     uint64_t length;
+    struct hd_cohort *cohort; /* of all in line, where all can be woken at once; else NULL */
+};
+
+/*
+ * Those who are in line together, so that any number of them is woken in one step: the
+ * line is hung behind the outbox, or a condition's behind its lock's, and each
+ * waiter learns of it when it is looked at (hd_sync_waiter.cohort).
+ */
+struct hd_cohort {
+    uint64_t count; /* of waiters that know of it; the last one frees it */
+    bool is_woken;
+    int error;
 };
 
 /*
@@ -104,11 +116,16 @@ static inline void *hd_sync_payload(const struct hd_objects *objects, hd_value v
 
 /* ---- lines (sync.c) ---- */
 
+/* Before the first of a line that is woken as a whole gets in: HD_ENOMEM. */
+int hd_line_prepare(struct hd_objects *objects, struct hd_line *line) HD_MUST_USE;
 void hd_line_append(struct hd_line *line, struct hd_sync_waiter *waiter);
 void hd_line_remove(struct hd_line *line, struct hd_sync_waiter *waiter);
 /* Out of the line, into the outbox, with how it ended. */
 void hd_line_wake(struct hd_line *line, struct hd_sync_waiter *waiter, int error);
+/* All of them, of a prepared line. Its cost does not depend on how many they are. */
 void hd_line_wake_all(struct hd_line *line, int error);
+/* A condition's line gets behind its lock's, all of them notified; likewise. */
+void hd_line_notify_all(struct hd_line *line, struct hd_line *lock_line);
 /* What is wrong with it, or NULL. */
 const char *hd_line_check(const struct hd_line *line);
 

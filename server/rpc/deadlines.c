@@ -1,6 +1,7 @@
 /* Deadlines of parked requests: a binary heap, the earliest first. */
 #include <string.h>
 
+#include "object/sync.h"
 #include "rpc/private.h"
 
 /* Longer waits end then; it is 34 years. */
@@ -88,7 +89,7 @@ uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
 {
     if (server->runnable_first || server->relieving)
         return 0;
-    if (hd_watch_has_changed(server->heap))
+    if (hd_watch_has_changed(server->heap) || hd_sync_has_woken(&server->heap->objects))
         return 0;
     uint64_t first_ns = server->deadline_count ? server->deadlines[0]->deadline_ns : UINT64_MAX;
     uint64_t name_ns = hd_heap_next_deadline(server->heap);
@@ -98,12 +99,17 @@ uint64_t hd_rpc_next_deadline_ns(const struct hd_rpc_server *server)
     return first_ns < server->collect_at_ns ? first_ns : server->collect_at_ns;
 }
 
+/* More that are over at the same time are left for the next turns. */
+#define EXPIRE_AT_ONCE 1024u
+
 void hd_deadlines_expire(struct hd_rpc_server *server)
 {
     if (server->deadline_count == 0)
         return;
     uint64_t now_ns = server->os->now_ns(server->os->context);
-    while (server->deadline_count && server->deadlines[0]->deadline_ns <= now_ns) {
+    for (unsigned i = 0; i < EXPIRE_AT_ONCE && server->deadline_count; i++) {
+        if (server->deadlines[0]->deadline_ns > now_ns)
+            break;
         struct hd_unfinished *unfinished = server->deadlines[0];
         hd_deadline_remove(unfinished);
         unfinished->timed_out = true;

@@ -1,5 +1,6 @@
 /* The server: what all connections share, and what goes on between their turns. */
 #include "heap/versions.h"
+#include "object/sync.h"
 #include "rpc/private.h"
 #include "rpc/slowlog.h"
 #include "rpc/follow.h"
@@ -179,7 +180,7 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
         hd_follow_collections(server);
     bool tokens_left = expire_tokens(server);
     return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left ||
-           telling;
+           telling || hd_sync_has_woken(&server->heap->objects);
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

@@ -61,8 +61,8 @@ static void add_wait(struct sync_rows *rows, uint64_t session, uint64_t request,
     row->type = (Heapd__V1__Type)hd_kind_of(rows->call->objects, waiter->object);
     row->act = (char *)(uintptr_t)acts[waiter->act]; /* read only */
     row->thread = waiter->thread;
-    row->given = waiter->state != HD_SYNC_IN_LINE;
-    row->relocking = waiter->relocking;
+    row->given = hd_sync_is_given(waiter);
+    row->relocking = hd_sync_is_relocking(waiter);
     reply->waits[reply->n_waits++] = row;
 }
 

@@ -182,11 +182,14 @@ static int park(struct hd_call *call, const struct hd_sync_request *request, int
     return HD_CALL_CONTINUES;
 }
 
+/* Of very many that were woken together the rest waits in the outbox for the next request or turn. */
+#define AT_ONCE_MAX 1024u
+
 void hd_sync_answer(struct hd_rpc_server *server)
 {
     struct hd_sync_waiter *waiter;
     unsigned answered = 0;
-    while ((waiter = hd_sync_next_woken(&server->heap->objects)) != NULL) {
+    while (answered < AT_ONCE_MAX && (waiter = hd_sync_next_woken(&server->heap->objects)) != NULL) {
         struct hd_unfinished *unfinished = &wait_of(waiter)->base;
         if (answered++ < HD_WAKE_AT_ONCE && !unfinished->runnable && !unfinished->blocked)
             hd_unfinished_after(unfinished, step_wait(unfinished, 0));

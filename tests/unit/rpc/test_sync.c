@@ -1,5 +1,6 @@
 /* Coordination objects over requests: waiting, timeouts, cancels, deaths. */
 #include "object/sync.h"
+#include "rpc/private.h"
 #include "test.h"
 
 #define A HANDLE(1, 1)
@@ -460,6 +461,71 @@ static void parked_requests_hinder_nobody(void **state)
         expect_aborted(a, send_length(a, HANDLE(i + 10, 1)), ids[i]);
 }
 
+/* Thousands are woken by one request, and told in turns; who is called off meanwhile was woken all the same. */
+static void very_many_are_woken_together(void **state)
+{
+    enum { COUNT = 5000 };
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    struct hd_objects *objects = &fixture->world.heap->objects;
+    fixture->world.server->config.max_parked = 2 * COUNT;
+    share(fixture, HEAPD__V1__TYPE__TYPE_EVENT, 0, false);
+    uint64_t *ids = calloc(COUNT, sizeof *ids);
+    assert_non_null(ids);
+    for (uint32_t i = 0; i < COUNT; i++)
+        ids[i] = send_wait(a, METHOD(EVENT_WAIT), A, 0, i % 2 ? -1 : 100);
+    assert_int_equal(objects->sync->waiting_count[HD_SYNC_EVENT_WAIT], COUNT);
+    expect_empty(b, send_simple(b, METHOD(EVENT_SET), A));
+    expect_empty(b, send_simple(b, METHOD(EVENT_CLEAR), A));
+    assert_int_equal(objects->sync->waiting_count[HD_SYNC_EVENT_WAIT], 0);
+    assert_true(hd_sync_has_woken(objects));
+    rpc_cancel(a, ids[COUNT - 1]);
+    rpc_cancel(a, ids[COUNT - 2]);
+    uint64_t late = send_wait(b, METHOD(EVENT_WAIT), A, 0, 50);
+    pass_ms(fixture, 200);
+    assert_false(hd_sync_has_woken(objects));
+    for (uint32_t i = 0; i < COUNT; i++)
+        expect_bool(a, ids[i], true);
+    expect_bool(b, late, false);
+    free(ids);
+}
+
+/* As above: some of those who were notified die, or give up, before it is their turn. */
+static void very_many_are_notified_together(void **state)
+{
+    enum { COUNT = 3000 };
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    struct hd_objects *objects = &fixture->world.heap->objects;
+    fixture->world.server->config.max_parked = 2 * COUNT;
+    share(fixture, HEAPD__V1__TYPE__TYPE_CONDITION, 0, false);
+    uint64_t *ids = calloc(COUNT, sizeof *ids);
+    assert_non_null(ids);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct rpc_client *client = i % 3 ? a : b;
+        expect_int(client, send_acquire(client, A, i, 0), 1);
+        ids[i] = send_wait(client, METHOD(CONDITION_WAIT), A, i, i % 2 ? -1 : 100);
+    }
+    expect_int(a, send_acquire(a, A, COUNT, 0), 1);
+    expect_int(a, send_notify(a, A, COUNT, UINT64_MAX), COUNT);
+    expect_int(a, send_notify(a, A, COUNT, UINT64_MAX), 0);
+    rpc_cancel(a, ids[5]);
+    rpc_cancel(a, ids[5]);
+    expect_error(a, ids[5], HD_ECANCELLED, "");
+    die(b);
+    pass_ms(fixture, 200);
+    assert_int_equal(objects->sync->waiting_count[HD_SYNC_CONDITION_WAIT], COUNT - COUNT / 3 - 1);
+    expect_empty(a, send_unlock(a, A, COUNT, 1));
+    for (uint32_t i = 1; i < COUNT; i++) {
+        if (i % 3 == 0 || i == 5)
+            continue;
+        expect_int(a, ids[i], 1);
+        expect_empty(a, send_unlock(a, A, i, 1));
+    }
+    assert_int_equal(objects->sync->waiting_count[HD_SYNC_CONDITION_WAIT], 0);
+    free(ids);
+}
+
 static void holders_and_waiters_are_listed(void **state)
 {
     struct fixture *fixture = *state;
@@ -570,6 +636,8 @@ int main(void)
         TEST(holders_and_waiters_are_listed),
         TEST(a_scope_frees_a_working_set),
         TEST_MANY(parked_requests_hinder_nobody),
+        TEST_MANY(very_many_are_woken_together),
+        TEST_MANY(very_many_are_notified_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
