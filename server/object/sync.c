@@ -605,24 +605,16 @@ void hd_sync_inspect(const struct hd_objects *objects, hd_value object, struct h
 
 static const char *check_queue(const struct hd_queue *queue)
 {
-    if (queue->length + queue->untold_count > queue->capacity)
-        return "queue: length + untold_count <= capacity";
-    uint32_t items = 0;
-    for (uint32_t i = 0; i < queue->capacity; i++) {
-        bool inside = (i + queue->capacity - queue->head) % queue->capacity < queue->length;
-        if ((queue->items[i] != HD_ABSENT) != inside)
-            return "queue: items stand in the ring, absent words beside them";
-        items += inside;
-    }
-    if (items != queue->length)
-        return "queue: length";
+    const char *broken = hd_queue_check_ring(queue);
+    if (broken)
+        return broken;
     if (queue->getters.first && queue->length)
         return "queue: getters => it is empty";
     if (queue->putters.first && (!queue->maximum || queue->length < queue->maximum))
         return "queue: putters => it is full";
     if (queue->joiners.first && !queue->unfinished)
         return "queue: joiners => unfinished > 0";
-    const char *broken = hd_line_check(&queue->getters);
+    broken = hd_line_check(&queue->getters);
     if (!broken)
         broken = hd_line_check(&queue->putters);
     return broken ? broken : hd_line_check(&queue->joiners);

@@ -86,9 +86,22 @@ struct hd_barrier {
     struct hd_line line;
 };
 
+/* Of the first `capacity` places of a ring, place i is what place (i + by) % capacity was before. */
+struct hd_queue_turn {
+    uint32_t capacity;
+    uint32_t by;
+};
+/* Each is for a capacity of its own, and capacities double. */
+#define HD_QUEUE_TURNS_MAX 32
+
 /*
  * A ring. Words that hold no item are absent, so that all of them can be shown to
  * the collector and an item keeps its place while it is in.
+ *
+ * Where items went round the end of a large ring that grows, none is moved: what was
+ * the ring is turned, so that its first item is in its first place, and the new room
+ * follows the last. Which word a place is follows from the turns; there are none
+ * once the queue was empty.
  *
  *     length + untold_count <= capacity: what was given and not told has room to come back
  */
@@ -103,6 +116,8 @@ struct hd_queue {
     struct hd_line getters;
     struct hd_line putters;
     struct hd_line joiners;
+    struct hd_queue_turn *turns; /* own: HD_QUEUE_TURNS_MAX, or NULL */
+    uint32_t turn_count;
     hd_value items[];
 };
 
@@ -113,6 +128,9 @@ static inline void *hd_sync_payload(const struct hd_objects *objects, hd_value v
 {
     return hd_gc_payload(objects->gc, value);
 }
+
+/* NULL, or what is wrong with its ring (queue.c). */
+const char *hd_queue_check_ring(const struct hd_queue *queue);
 
 /* ---- lines (sync.c) ---- */
 
