@@ -5,6 +5,7 @@
 #include "client/lib/stream.h"
 #include "client/lib/wait.h"
 #include "common/literal.h"
+#include "common/literal_wire.h"
 #include "heapd/v1/object.pb-c.h"
 
 struct open {
@@ -16,8 +17,9 @@ struct open {
 struct heapd_export {
     struct heapd_connection *connection; /* borrow */
     uint64_t request_id;
-    struct hd_stream stream; /* guarded by the connection's lock until the request is answered */
-    struct hd_arena arena;   /* the part that is being read */
+    struct hd_stream stream;     /* guarded by the connection's lock until the request is answered */
+    struct hd_stream_part *part; /* own: the one that is being read; its columns borrow from it */
+    struct hd_arena arena;       /* what its columns need besides */
     struct hd_literal_reader reader;
     struct open *open; /* own */
     size_t open_count;
@@ -66,6 +68,7 @@ void heapd_export_close(struct heapd_export *reader)
     }
     hd_stream_fini(&reader->stream);
     hd_arena_fini(&reader->arena);
+    free(reader->part);
     free(reader->open);
     free(reader);
 }
@@ -99,14 +102,18 @@ static int next_part(struct heapd_export *reader, struct hd_stream_part **out)
     return code;
 }
 
-static int begin_part(struct heapd_export *reader, const struct hd_stream_part *part)
+static void *alloc_column(void *arena, size_t bytes)
 {
-    hd_arena_reset(&reader->arena);
+    return hd_arena_alloc(arena, bytes);
+}
+
+/* What the usual reader does not know: fields that newer daemons have, say. */
+static int unpack_slowly(struct heapd_export *reader, const struct hd_stream_part *part, struct hd_columns *out)
+{
     const Heapd__V1__Literal *literal = heapd__v1__literal__unpack(&reader->arena.protobuf, part->bytes, part->data);
     if (!literal)
-        return reader->arena.failed ? fail(reader, HD_ENOMEM, "this process has no memory for a part of the export")
-                                    : fail(reader, HD_EPROTOCOL, "a part of the export is no literal");
-    struct hd_columns columns = {
+        return reader->arena.failed ? HD_ENOMEM : HD_EPROTOCOL;
+    *out = (struct hd_columns){
         .kinds = literal->kinds.data,
         .integers = literal->integers,
         .reals = literal->reals,
@@ -124,6 +131,22 @@ static int begin_part(struct heapd_export *reader, const struct hd_stream_part *
         .handle_count = literal->n_handles,
         .shared_count = literal->n_shared,
     };
+    return 0;
+}
+
+static int begin_part(struct heapd_export *reader, struct hd_stream_part *part)
+{
+    struct hd_columns columns;
+    free(reader->part);
+    reader->part = part;
+    hd_arena_reset(&reader->arena);
+    int code = hd_literal_unpack(part->data, part->bytes, alloc_column, &reader->arena, &columns);
+    if (code == 1)
+        code = unpack_slowly(reader, part, &columns);
+    if (code == HD_ENOMEM)
+        return fail(reader, code, "this process has no memory for a part of the export");
+    if (code)
+        return fail(reader, code, "a part of the export is no literal");
     hd_literal_reader_init_part(&reader->reader, &columns);
     return 0;
 }
@@ -139,7 +162,6 @@ static int await_node(struct heapd_export *reader)
             return code;
         }
         code = begin_part(reader, part);
-        free(part);
         if (code)
             return code;
     }

@@ -12,6 +12,7 @@
 #include "object/build_internal.h"
 #include "object/object.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 /* A node is worth so many units of other work. */
 #define UNITS_PER_NODE 4
@@ -229,6 +230,14 @@ static struct frame *waits_for_key(struct hd_builder *builder)
     return keyed && frame->container != HD_ABSENT && !frame->has_key ? frame : NULL;
 }
 
+/* Of the top-level nodes of what extends a dict. */
+static bool is_key_next(const struct hd_builder *builder)
+{
+    if (!builder->keys_in_done)
+        return false;
+    return builder->aside == HD_ABSENT ? builder->done_count % 2 == 0 : builder->pending == HD_ABSENT;
+}
+
 static int read_str(struct hd_builder *builder, const struct hd_node *node)
 {
     const uint8_t *bytes = node->bytes.data;
@@ -246,7 +255,7 @@ static int read_str(struct hd_builder *builder, const struct hd_node *node)
         frame->left--;
         return 0;
     }
-    if (builder->keys_in_done && builder->depth == 0 && builder->pending == HD_ABSENT) {
+    if (builder->depth == 0 && is_key_next(builder)) {
         if (!hd_utf8_valid(bytes, size))
             return HD_EUTF8;
         struct hd_key key = hd_key_of_bytes(HD_TAG_STR, bytes, size);
@@ -455,9 +464,10 @@ static int join(struct hd_builder *builder, uint64_t units)
         if (error)
             return error;
         hd_tuple_init_at(builder->objects, others, 0, hd_gc_retain(builder->objects->gc, builder->aside));
-        error = builder->keys_in_done
-                    ? hd_merge_begin(builder->objects, builder->into, others, true, true, &builder->join)
-                    : hd_combine_begin(builder->objects, builder->into, HD_SET_UNION, others, true, true, &builder->join);
+        error =
+            builder->keys_in_done
+                ? hd_merge_begin(builder->objects, builder->into, others, true, true, &builder->join)
+                : hd_combine_begin(builder->objects, builder->into, HD_SET_UNION, others, true, true, &builder->join);
         hd_gc_release(builder->objects->gc, others);
         if (error)
             return error;
@@ -468,11 +478,40 @@ static int join(struct hd_builder *builder, uint64_t units)
     return hd_work_step(&builder->join.work, units);
 }
 
+/* A short literal goes into its dict without a table of its own, unless it may have to be undone. */
+static bool is_direct(const struct hd_builder *builder)
+{
+    return builder->keys_in_done && !builder->in_slices && !hd_undo_is_open(builder->objects);
+}
+
+/*
+ * Pairs that were read for a dict can be put into it at once: hashed, and none that cannot be compared without memory.
+ * 0: they were moved into a table aside instead.
+ */
+static int prepare_pairs(struct hd_builder *builder)
+{
+    struct hd_objects *objects = builder->objects;
+    size_t i = 0;
+    if (builder->done_count % 2)
+        return HD_EPROTOCOL; /* a key without a value */
+    while (i < builder->done_count && hd_key_is_simple(objects, builder->done[i]))
+        i += 2;
+    if (i >= builder->done_count)
+        return 1;
+    int error = hd_dict_new(objects, 0, &builder->aside);
+    for (i = 0; !error && i < builder->done_count; i++) {
+        error = put_aside(builder, builder->done[i]);
+        if (!error)
+            builder->done[i] = HD_ABSENT;
+    }
+    return error;
+}
+
 /* The table, or the list, that a container is to be extended by. */
 static int make_aside(struct hd_builder *builder)
 {
     enum hd_kind_of_value kind = hd_kind_of(builder->objects, builder->into);
-    if (builder->aside != HD_ABSENT || (kind == HD_IS_LIST && !builder->in_slices))
+    if (builder->aside != HD_ABSENT || (kind == HD_IS_LIST && !builder->in_slices) || is_direct(builder))
         return 0;
     if (kind == HD_IS_LIST)
         return hd_list_new(builder->objects, 0, &builder->aside);
@@ -499,7 +538,14 @@ int hd_builder_step(struct hd_builder *builder, uint64_t units)
     int error = hd_literal_reader_end(&builder->reader);
     if (!error)
         error = check_captures(builder);
+    if (!error && builder->into != HD_ABSENT && builder->aside == HD_ABSENT && builder->keys_in_done) {
+        int direct = prepare_pairs(builder);
+        if (direct)
+            return direct;
+    }
     if (error)
         return error;
-    return builder->aside == HD_ABSENT ? 1 : join(builder, units < UINT64_MAX / UNITS_PER_NODE ? units * UNITS_PER_NODE : units);
+    return builder->aside == HD_ABSENT
+               ? 1
+               : join(builder, units < UINT64_MAX / UNITS_PER_NODE ? units * UNITS_PER_NODE : units);
 }

@@ -2,8 +2,11 @@
  * What a literal was read into, handed out: as a value, or into a container; at
  * once, or by a builder that goes on in slices and is a root meanwhile.
  */
+#include <assert.h>
+
 #include "object/build_internal.h"
 #include "object/object.h"
+#include "object/work.h"
 
 static void hand_out_captures(struct hd_builder *builder)
 {
@@ -37,6 +40,37 @@ static int extend_list(struct hd_builder *builder, hd_value list)
     return error;
 }
 
+/* All keys are hashed, and room is made, before the first is put in: from then on nothing can fail. */
+static int extend_dict(struct hd_builder *builder, hd_value dict)
+{
+    struct hd_objects *objects = builder->objects;
+    size_t count = builder->done_count / 2;
+    if (count == 0)
+        return 0;
+    if (count > HD_ELEMENTS_MAX)
+        return HD_ETOO_LARGE;
+    hd_value *hashes = hd_scratch_new(objects, count);
+    int error = hashes ? hd_dict_reserve(objects, dict, (uint32_t)count) : HD_ENOMEM;
+    for (size_t i = 0; !error && i < count; i++) {
+        struct hd_key key = hd_key_of(builder->done[2 * i]);
+        error = hd_key_hash(objects, &key);
+        hashes[i] = key.hash;
+    }
+    for (size_t i = 0; !error && i < count; i++) {
+        struct hd_key key = hd_key_of(builder->done[2 * i]);
+        key.hash = (uint32_t)hashes[i];
+        key.hashed = true;
+        hd_value value = builder->done[2 * i + 1];
+        hd_gc_shade(objects->gc, key.value);
+        hd_gc_shade(objects->gc, value);
+        error = hd_dict_set(objects, dict, &key, value);
+        assert(!error); /* simple keys, and there is room */
+        builder->done[2 * i + 1] = HD_ABSENT;
+    }
+    hd_scratch_free(objects, hashes);
+    return error;
+}
+
 int hd_builder_finish(struct hd_builder *builder, hd_value *out)
 {
     int error;
@@ -44,7 +78,7 @@ int hd_builder_finish(struct hd_builder *builder, hd_value *out)
     if (builder->into == HD_ABSENT)
         error = finish_value(builder, &value);
     else if (builder->aside == HD_ABSENT)
-        error = extend_list(builder, builder->into);
+        error = builder->keys_in_done ? extend_dict(builder, builder->into) : extend_list(builder, builder->into);
     else
         error = 0; /* the last step has made what was read a part of it */
     if (error)

@@ -378,6 +378,21 @@ static int hash_nested(struct hd_objects *objects, hd_value value, uint64_t *out
     return error;
 }
 
+bool hd_key_is_simple(const struct hd_objects *objects, hd_value value)
+{
+    switch (hd_kind_of(objects, value)) {
+    case HD_IS_NONE:
+    case HD_IS_BOOL:
+    case HD_IS_INT:
+    case HD_IS_FLOAT:
+    case HD_IS_STR:
+    case HD_IS_BYTES:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key)
 {
     if (key->hashed)

@@ -256,6 +256,8 @@ int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *ou
  * ints), HD_EGONE (a weak reference whose object died before it was hashed).
  */
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key) HD_MUST_USE;
+/* No tuple, frozenset or weak reference: hashed once, it is compared without fail. */
+bool hd_key_is_simple(const struct hd_objects *objects, hd_value value);
 /* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM, HD_ETOO_LARGE. */
 int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out) HD_MUST_USE;
 

@@ -2,6 +2,7 @@
 #include <heapd/v1/object.pb-c.h>
 
 #include "common/literal.h"
+#include "common/literal_wire.h"
 #include "rpc/private.h"
 
 #define PART_BYTES_USUAL (256u << 10)
@@ -52,8 +53,7 @@ static int send_part(struct export *export, struct hd_call *call)
     if (error)
         return error;
     hd_literal_writer_columns(&export->writer, &columns);
-    Heapd__V1__Literal literal = hd_reply_literal(&columns);
-    hd_reply_end(call, heapd__v1__literal__pack(&literal, body), export->complete ? 0 : HD_FRAME_MORE);
+    hd_reply_end(call, hd_literal_pack(&columns, body), export->complete ? 0 : HD_FRAME_MORE);
     hd_literal_writer_next_part(&export->writer);
     call->server->counts.parts_count++;
     export->part_ready = false;

@@ -337,6 +337,53 @@ static void containers_are_extended(void **state)
     end(&f);
 }
 
+/* Pairs that go straight into a dict: over what is there, twice in a row, and not at all if one of them has no hash. */
+static void dicts_are_extended(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    hd_value d = keep(&f, dict(&f)), l = keep(&f, list(&f));
+    struct literal literal;
+    literal_begin(&literal);
+    for (int i = 0; i < 100; i++) {
+        add_int(&literal, i);
+        add_str(&literal, "the first string");
+        add(&literal, (struct hd_node){.kind = HD_KIND_FLOAT, .real = i});
+        add_int(&literal, -i);
+    }
+    hd_literal_writer_columns(&literal.writer, &literal.columns);
+    struct hd_build how = {.columns = &literal.columns, .resolver = {resolve, &f}};
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(hd_build_extend(f.objects, &how, d), 0);
+        assert_int_equal(hd_dict_length(f.objects, d), 100);
+        assert_int_equal(look_up(&f, d, hd_value_int(7)), hd_value_int(-7));
+        check(&f);
+    }
+    literal_end(&literal);
+    literal_begin(&literal);
+    add_int(&literal, 7);
+    add_int(&literal, 0);
+    add_count(&literal, HD_KIND_TUPLE, 1);
+    add_str(&literal, "a tuple is a key");
+    add(&literal, (struct hd_node){.kind = HD_KIND_HANDLE, .handle = 1});
+    hd_literal_writer_columns(&literal.writer, &literal.columns);
+    assert_int_equal(hd_build_extend(f.objects, &how, d), 0);
+    assert_int_equal(hd_dict_length(f.objects, d), 101);
+    assert_int_equal(look_up(&f, d, hd_value_int(7)), hd_value_int(0));
+    add_int(&literal, 7);
+    add_int(&literal, 1);
+    add(&literal, (struct hd_node){.kind = HD_KIND_HANDLE, .handle = 1}); /* a list is none */
+    add_int(&literal, 1);
+    hd_literal_writer_columns(&literal.writer, &literal.columns);
+    assert_int_equal(hd_build_extend(f.objects, &how, d), HD_EUNHASHABLE);
+    assert_int_equal(look_up(&f, d, hd_value_int(7)), hd_value_int(0));
+    assert_int_equal(hd_list_length(f.objects, l), 0);
+    check(&f);
+    literal_end(&literal);
+    end(&f);
+}
+
 static void instances_are_built(void **state)
 {
     (void)state;
@@ -508,6 +555,7 @@ int main(void)
         cmocka_unit_test(every_error),
         cmocka_unit_test(bad_captures),
         cmocka_unit_test(containers_are_extended),
+        cmocka_unit_test(dicts_are_extended),
         cmocka_unit_test(instances_are_built),
         cmocka_unit_test(changes_during_a_walk),
         cmocka_unit_test(a_failed_insertion_during_a_walk),
