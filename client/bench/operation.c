@@ -92,6 +92,11 @@ uint8_t *hd_bench_compose_hello(struct hd_bench_stream *stream, uint8_t *to)
     return finish(stream, to, at, HEAPD__V1__METHOD__HELLO);
 }
 
+uint8_t *hd_bench_compose_open_ring(struct hd_bench_stream *stream, uint8_t *to)
+{
+    return finish(stream, to, to + HD_FRAME_HEADER_BYTES, HEAPD__V1__METHOD__OPEN_RING);
+}
+
 static uint8_t *put_lookup(struct hd_bench_stream *stream, uint8_t *to, const char *name, uint64_t into)
 {
     uint8_t *at = put_bytes(to + HD_FRAME_HEADER_BYTES, 2, name, strlen(name));

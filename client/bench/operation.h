@@ -62,5 +62,7 @@ void hd_bench_key(uint8_t out[HD_BENCH_KEY_BYTES], uint64_t number);
 
 /* Hello, of a connection that holds nothing. */
 uint8_t *hd_bench_compose_hello(struct hd_bench_stream *stream, uint8_t *to);
+/* The last that goes over the socket. */
+uint8_t *hd_bench_compose_open_ring(struct hd_bench_stream *stream, uint8_t *to);
 
 #endif

@@ -22,6 +22,7 @@ static const char *const help_text =
     "                         what waits behind a pause is not left out; --pipeline bounds what waits\n"
     "      --keys KIND        uniform, sequential, zipf or zipf:SKEW: which keys are chosen (uniform; zipf: 0.99)\n"
     "      --idle N           connections beside the clients that do nothing\n"
+    "      --ring             to heapd through rings in shared memory; peers stay with their sockets\n"
     "      --peer NAME=PATH   a redis, memcached or echo at a Unix socket: the same load, by turns; may be repeated\n"
     "      --rounds N         times that each operation is run on each server (1; with peers 3)\n"
     "      --warmup S         seconds to run before measuring (a tenth of the duration)\n"
@@ -83,6 +84,7 @@ enum {
     OPTION_SEED,
     OPTION_SERVER_PID,
     OPTION_KEEP,
+    OPTION_RING,
     OPTION_JSON,
     OPTION_VERSION
 };
@@ -105,6 +107,7 @@ static const struct option long_options[] = {
     {"peer", required_argument, NULL, OPTION_PEER},
     {"rounds", required_argument, NULL, OPTION_ROUNDS},
     {"keep", no_argument, NULL, OPTION_KEEP},
+    {"ring", no_argument, NULL, OPTION_RING},
     {"json", no_argument, NULL, OPTION_JSON},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
@@ -200,6 +203,9 @@ static int take(int option, const char *value, struct hd_bench_options *out)
         return error;
     case OPTION_KEEP:
         out->keep = true;
+        return 0;
+    case OPTION_RING:
+        out->ring = true;
         return 0;
     case OPTION_JSON:
         out->json = true;

@@ -29,6 +29,7 @@ struct hd_bench_options {
     unsigned rounds; /* of each operation and server, by turns */
     uint64_t seed;
     long server_pid; /* 0: ask the socket */
+    bool ring;       /* to heapd through shared memory; peers over their sockets */
     bool json;
     bool keep; /* leave the objects of the benchmark in the heap */
 };

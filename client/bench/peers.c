@@ -128,6 +128,15 @@ static uint8_t *redis_fill(struct hd_bench_stream *stream, uint64_t number, uint
     return put_bulk(to, stream->value, stream->value_bytes);
 }
 
+/* Of a line that is all there. */
+static size_t read_decimal(const uint8_t *from)
+{
+    size_t number = 0;
+    while (*from >= '0' && *from <= '9')
+        number = number * 10 + (size_t)(*from++ - '0');
+    return number;
+}
+
 static int redis_reply(struct hd_bench_stream *stream, const uint8_t *bytes, size_t count, struct hd_bench_reply *out)
 {
     (void)stream;
@@ -135,15 +144,14 @@ static int redis_reply(struct hd_bench_stream *stream, const uint8_t *bytes, siz
     if (!end)
         return 0;
     size_t line = (size_t)(end - bytes) + 1;
-    long size = -1;
     switch (bytes[0]) {
     case '-':
         out->failure = (const char *)bytes + 1;
         out->failure_bytes = line - 3;
         break;
     case '$':
-        if (sscanf((const char *)bytes + 1, "%ld", &size) == 1 && size >= 0)
-            line += (size_t)size + 2;
+        if (bytes[1] != '-')
+            line += read_decimal(bytes + 1) + 2;
         break;
     case '+':
     case ':':
@@ -207,8 +215,7 @@ static int memcached_reply(struct hd_bench_stream *stream, const uint8_t *bytes,
         const uint8_t *size = end;
         while (size > bytes && size[-1] != ' ')
             size--;
-        long value = strtol((const char *)size, NULL, 10);
-        line += (size_t)value + 2 + 5; /* and END */
+        line += read_decimal(size) + 2 + 5; /* and END */
     } else if (memcmp(bytes, "ERROR", 5) == 0 || (line > 12 && memcmp(bytes + 6, "_ERROR", 6) == 0)) {
         out->failure = (const char *)bytes;
         out->failure_bytes = line - 2;

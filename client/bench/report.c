@@ -8,17 +8,18 @@ void hd_bench_report_begin(const struct hd_bench_options *options, long server_p
 {
     first_row = true;
     if (options->json) {
-        (void)printf("{\"clients\": %u, \"pipeline\": %u, \"duration_s\": %.3f, \"keyspace\": %llu, "
-                     "\"value_bytes\": %zu, \"rate\": %.0f, \"idle\": %u, \"rounds\": %u, \"seed\": %llu, "
-                     "\"server_pid\": %ld, \"results\": [",
-                     options->clients, options->pipeline, options->duration_s, (unsigned long long)options->keyspace,
-                     options->value_bytes, options->rate, options->idle, options->rounds,
-                     (unsigned long long)options->seed, server_pid);
+        (void)printf(
+            "{\"clients\": %u, \"pipeline\": %u, \"duration_s\": %.3f, \"keyspace\": %llu, "
+            "\"value_bytes\": %zu, \"ring\": %s, \"rate\": %.0f, \"idle\": %u, \"rounds\": %u, \"seed\": %llu, "
+            "\"server_pid\": %ld, \"results\": [",
+            options->clients, options->pipeline, options->duration_s, (unsigned long long)options->keyspace,
+            options->value_bytes, options->ring ? "true" : "false", options->rate, options->idle, options->rounds,
+            (unsigned long long)options->seed, server_pid);
         return;
     }
-    (void)printf("%u clients, pipeline %u, %.1f s each, %llu keys, values of %zu bytes, seed %llu\n", options->clients,
-                 options->pipeline, options->duration_s, (unsigned long long)options->keyspace, options->value_bytes,
-                 (unsigned long long)options->seed);
+    (void)printf("%u clients%s, pipeline %u, %.1f s each, %llu keys, values of %zu bytes, seed %llu\n",
+                 options->clients, options->ring ? " with rings" : "", options->pipeline, options->duration_s,
+                 (unsigned long long)options->keyspace, options->value_bytes, (unsigned long long)options->seed);
     (void)printf("%-*s %11s %9s %9s %9s %9s %12s %12s\n", options->peer_count ? 20 : 10, "operation", "ops/s", "p50 us",
                  "p99 us", "p99.9 us", "max us", "server ns/op", "client ns/op");
 }

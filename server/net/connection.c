@@ -117,8 +117,7 @@ void hd_connection_take_turn(struct hd_connection *connection)
 {
     if (is_to_be_read(connection))
         hd_connection_receive(connection);
-    hd_connection_send(connection);
-    settle(connection);
+    hd_connection_end_turn(connection);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)
@@ -142,6 +141,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     connection->heard_turn = connection->net->turn;
     if (readable && is_to_be_read(connection))
         hd_connection_receive(connection);
+    /* Its replies go when all that are readable had their turn: a client that serves many is woken once for them. */
+    hd_net_retry(connection->net, connection);
+}
+
+void hd_connection_end_turn(struct hd_connection *connection)
+{
     hd_connection_send(connection);
     settle(connection);
 }

@@ -77,6 +77,7 @@ bool hd_connection_takes_input(const struct hd_connection *connection)
 static size_t give(struct hd_connection *connection, const uint8_t *bytes, size_t count)
 {
     size_t taken = 0;
+    hd_net_gather(connection->net, count);
     connection->net->rpc_touched = true;
     connection->heard_bytes = 0;
     connection->hears_no_more = false;

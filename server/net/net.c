@@ -21,7 +21,10 @@
 /* A connection that is over has between one and two of these to read its last replies. */
 #define LINGER_MS 1000
 
-/* --- connections that hold whole frames --- */
+/* Input of a turn after which the replies that wait for its end are sent. */
+#define GATHERED_BYTES ((size_t)16 << 10)
+
+/* --- connections that hold whole frames or replies of this turn --- */
 
 void hd_net_retry(struct hd_net *net, struct hd_connection *connection)
 {
@@ -52,15 +55,27 @@ void hd_net_retry_cancel(struct hd_net *net, struct hd_connection *connection)
         net->retry_last = connection->retry_previous;
 }
 
+/* Sends only: a connection that is being served may be among them. */
+void hd_net_gather(struct hd_net *net, size_t input_bytes)
+{
+    net->gathered_bytes += input_bytes;
+    if (net->gathered_bytes <= GATHERED_BYTES)
+        return;
+    net->gathered_bytes = 0;
+    for (struct hd_connection *connection = net->retry_first; connection; connection = connection->retry_next)
+        hd_connection_send(connection);
+}
+
 static void retry(struct hd_net *net)
 {
+    net->gathered_bytes = 0;
     struct hd_connection *last = net->retry_last; /* what is added meanwhile waits for the next turn */
     for (int i = 0; i < RETRIES_PER_TURN && net->retry_first; i++) {
         struct hd_connection *connection = net->retry_first;
         hd_net_retry_cancel(net, connection);
         /* What was read of it in this turn of the loop was its share: others are asked first. */
         if (connection->heard_turn == net->turn)
-            hd_net_retry(net, connection);
+            hd_connection_end_turn(connection);
         else
             hd_connection_advance(connection);
         if (connection == last)
@@ -322,9 +337,9 @@ static void on_handle_closed(uv_handle_t *handle)
 /* All connections and listeners are closed, or about to be: the rest follows, and `stopped` with the last. */
 static void close_handles(struct hd_net *net)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&net->check,    (uv_handle_t *)&net->idle,
-                              (uv_handle_t *)&net->deadline, (uv_handle_t *)&net->accept_again,
-                              (uv_handle_t *)&net->linger,   (uv_handle_t *)&net->flush,
+    uv_handle_t *handles[] = {(uv_handle_t *)&net->check,       (uv_handle_t *)&net->idle,
+                              (uv_handle_t *)&net->deadline,    (uv_handle_t *)&net->accept_again,
+                              (uv_handle_t *)&net->linger,      (uv_handle_t *)&net->flush,
                               (uv_handle_t *)&net->helper_async};
     hd_rpc_server_on_helper(net->rpc, NULL, NULL);
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {

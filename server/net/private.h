@@ -92,7 +92,8 @@ struct hd_net {
     uint8_t *read_buffer;  /* own; HD_NET_READ_BYTES; holds nothing between two calls */
     uint8_t *spare_buffer; /* own; as large; NULL: given away, and there was no memory for another one since */
     struct hd_connection *connections;
-    struct hd_connection *retry_first; /* hold whole frames and are to be given another turn */
+    /* Have replies of this turn, or whole frames that are to be given another turn. */
+    struct hd_connection *retry_first;
     struct hd_connection *retry_last;
     struct hd_listener *listeners;
     int reserve_fd; /* own; what is closed to refuse a client when descriptors have run out; -1: lost */
@@ -114,8 +115,9 @@ struct hd_net {
     uint64_t slice_work_units;
     uint64_t turn_work_units; /* of hd_rpc_set_turn_units */
     uint64_t turn;            /* of the loop: how often the sockets were asked */
-    bool sockets_busy; /* a socket had something to say in this turn of the loop */
-    bool rpc_touched;  /* bytes were given or a connection was closed since hd_rpc_run was last called */
+    size_t gathered_bytes;    /* of input since replies were last sent */
+    bool sockets_busy;        /* a socket had something to say in this turn of the loop */
+    bool rpc_touched;         /* bytes were given or a connection was closed since hd_rpc_run was last called */
     bool rpc_has_work;
 
     bool stopping;
@@ -130,6 +132,8 @@ struct hd_net {
 void hd_connection_open(struct hd_net *net, int fd, bool is_unix);
 /* Gives held input another turn, sends, closes if it is over. The connection may be gone afterwards. */
 void hd_connection_advance(struct hd_connection *connection);
+/* The same without another turn, of one that had its own. */
+void hd_connection_end_turn(struct hd_connection *connection);
 /* There may be input: receives, sends, and so on. The connection may be gone afterwards. */
 void hd_connection_take_turn(struct hd_connection *connection);
 /* The session ends now. The memory goes in libuv's callback. */
@@ -202,8 +206,13 @@ void hd_listeners_resume(struct hd_net *net);
 
 /* What follows turns of connections: what got ready, slices of work, deadlines. */
 void hd_net_serve(struct hd_net *net);
-/* Gives the connection a turn after the sockets had theirs. Idempotent. */
+/* Sends its replies, and gives it another turn if it holds a whole frame, after the sockets had theirs. Idempotent. */
 void hd_net_retry(struct hd_net *net, struct hd_connection *connection);
+/*
+ * So many bytes are about to be run: if there were much of them in this turn, the replies to those before are sent
+ * first, since they are not to wait for others' work. No connection is closed.
+ */
+void hd_net_gather(struct hd_net *net, size_t input_bytes);
 void hd_net_retry_cancel(struct hd_net *net, struct hd_connection *connection);
 /*
  * Around what one connection is given of its `count` bytes: how many work units it may take next time, so that it is

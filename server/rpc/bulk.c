@@ -118,7 +118,9 @@ static int add(struct many *many, hd_value value)
 /* Looks keys up until the reply is full. *done: no key is left. */
 static int fill(struct many *many, bool *done)
 {
-    for (unsigned i = 0; i < VALUES_MAX && hd_literal_writer_size_bytes(&many->writer) < many->part_bytes; i++) {
+    /* One at least, or whoever asks for the rest would do so for ever. */
+    for (unsigned i = 0; i < VALUES_MAX && (i == 0 || hd_literal_writer_size_bytes(&many->writer) < many->part_bytes);
+         i++) {
         struct hd_node node;
         hd_value value;
         if (hd_literal_reader_left(&many->keys) == 0)

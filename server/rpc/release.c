@@ -13,8 +13,8 @@
 
 /* Bodies up to this are done at once. */
 #define AT_ONCE_BYTES 16384u
-/* Handles in a step; each is looked up in the session. */
-#define STEP_HANDLES HD_SLICE_UNITS
+/* Handles, and whatever else lies between them, in a step; each handle is looked up in the session. */
+#define STEP_PARTS HD_SLICE_UNITS
 
 #define HANDLES_PACKED HD_WIRE_TAG(1, HD_WIRE_BYTES)
 #define HANDLE_ALONE HD_WIRE_TAG(1, HD_WIRE_VARINT)
@@ -52,35 +52,41 @@ static bool skip(uint64_t tag, const uint8_t **at, const uint8_t *end)
     return tag >> 3 != 0;
 }
 
-/* The next handle: 1; 0: the body has no more; HD_EPROTOCOL. */
-static int next_handle(struct hd_release *release, const uint8_t *body, size_t body_bytes, hd_handle *out)
+/* What the next part of the body is; else HD_EPROTOCOL. */
+enum part {
+    NO_MORE,
+    HANDLE,
+    NO_HANDLE, /* the head of a column, or a field that this version does not know */
+};
+
+/* One part further. Each counts as a handle does, whatever it is: none of them is to make a step long. */
+static int next_part(struct hd_release *release, const uint8_t *body, size_t body_bytes, hd_handle *out)
 {
     const uint8_t *at = body + release->at, *end = body + body_bytes;
     uint64_t tag, size;
-    while (release->at >= release->packed_end) {
+    if (release->at >= release->packed_end) {
         if (at == end)
-            return 0;
+            return NO_MORE;
         if (!hd_varint_get(&at, end, &tag))
             return HD_EPROTOCOL;
-        if (tag == HANDLE_ALONE) {
-            release->packed_end = 0;
-            break;
-        }
-        if (tag != HANDLES_PACKED) {
-            if (!skip(tag, &at, end))
+        release->packed_end = 0;
+        if (tag == HANDLES_PACKED) {
+            if (!hd_varint_get(&at, end, &size) || size > (size_t)(end - at))
                 return HD_EPROTOCOL;
-        } else if (!hd_varint_get(&at, end, &size) || size > (size_t)(end - at)) {
-            return HD_EPROTOCOL;
-        } else {
             release->packed_end = (size_t)(at - body) + (size_t)size;
+        } else if (tag != HANDLE_ALONE && !skip(tag, &at, end)) {
+            return HD_EPROTOCOL;
         }
-        release->at = (size_t)(at - body);
+        if (tag != HANDLE_ALONE) {
+            release->at = (size_t)(at - body);
+            return NO_HANDLE;
+        }
     }
     const uint8_t *stop = release->packed_end ? body + release->packed_end : end;
     if (!hd_varint_get(&at, stop, out))
         return HD_EPROTOCOL;
     release->at = (size_t)(at - body);
-    return 1;
+    return HANDLE;
 }
 
 static void begin_phase(struct hd_release *release, enum hd_release_phase phase)
@@ -92,12 +98,14 @@ static void begin_phase(struct hd_release *release, enum hd_release_phase phase)
 /* True: all of them were looked at, or one will not do. */
 static bool mark(struct hd_call *call, struct hd_release *release, const uint8_t *body, size_t body_bytes)
 {
-    for (unsigned i = 0; i < STEP_HANDLES; i++) {
+    for (unsigned i = 0; i < STEP_PARTS; i++) {
         hd_handle handle;
-        int result = next_handle(release, body, body_bytes, &handle);
-        if (result == 0)
+        int result = next_part(release, body, body_bytes, &handle);
+        if (result == NO_MORE)
             return true;
-        if (result == 1) {
+        if (result == NO_HANDLE)
+            continue;
+        if (result == HANDLE) {
             release->bad = handle;
             result = hd_session_mark_leaving(call->session, handle, &release->failed_request);
         }
@@ -113,9 +121,12 @@ static bool mark(struct hd_call *call, struct hd_release *release, const uint8_t
 /* Releases, or unmarks, those that were marked. True: all of them. */
 static bool go_through(struct hd_call *call, struct hd_release *release, const uint8_t *body, size_t body_bytes)
 {
-    for (unsigned i = 0; i < STEP_HANDLES && release->done < release->good; i++) {
+    for (unsigned i = 0; i < STEP_PARTS && release->done < release->good; i++) {
         hd_handle handle;
-        if (next_handle(release, body, body_bytes, &handle) != 1)
+        int result = next_part(release, body, body_bytes, &handle);
+        if (result == NO_HANDLE)
+            continue;
+        if (result != HANDLE)
             return true; /* never: the body is the same */
         if (release->phase == HD_RELEASE_RELEASING)
             hd_session_release_leaving(call->session, handle);

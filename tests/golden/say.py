@@ -1,6 +1,8 @@
 """
-What a client says in v1-methods.hex: prints the requests, one comment and one line each, for HEAPD_GOLDEN_SAY (README.md). The
-conversation goes through every method that v1.hex does not have and whose replies do not depend on the inside of the engine.
+What a client says in v1-NAME.hex: prints the requests, one comment and one line each, for HEAPD_GOLDEN_SAY (README.md).
+
+usage: say.py [NAME]   methods (if none is given): every method that v1.hex does not have and whose replies do not depend on
+                       the inside of the engine; bulk: GetMany
 """
 import os
 import struct
@@ -232,12 +234,44 @@ def batches_and_watching():
     say("WriteBuffer beyond its end", (81, slot(1, 61) + number(2, 14) + blob(3, b"bytes")))
 
 
+def bulk():
+    create(1, {"a": 1, "b": "two", "c": [3], "d": 4.5, "e": None, "f": {}})
+    create(2, [10, 20, [30], b"forty", 2 ** 80])
+    create(3, 7)
+
+    def get_many(comment, which, keys, more=b""):
+        say("GetMany " + comment, (225, slot(1, which) + blob(2, tree_of(keys)) + more))
+
+    def tree_of(keys):
+        out = Literal()
+        for key in keys:
+            tree(out, key)
+        return out.pack()
+
+    get_many("of a dict, plain ones", 1, ["b", "a", "e", "a"])
+    get_many("of a dict, with slots for what is not plain", 1, ["c", "a", "f"], slot(3, 10) + number(4, 2))
+    say("Length of both", (23, slot(1, 10)), (23, slot(1, 11)))
+    get_many("that ends where slots do", 1, ["a", "c", "f", "d"], slot(3, 12) + number(4, 1))
+    get_many("of what is no plain value, without slots", 1, ["a", "c"])
+    get_many("of what is missing", 1, ["a", "z"])
+    get_many("of what is missing, with a value instead", 1, ["a", "z", "y"], value(6, False))
+    get_many("of no keys", 1, [])
+    get_many("of a list", 2, [0, -1, 3, 1])
+    get_many("of a list, out of range", 2, [0, 5])
+    get_many("of a list by a str", 2, ["a"])
+    get_many("with a key that is a container", 1, [[1]])
+    get_many("that ends by its bytes", 1, ["b"] * 8, number(5, 16))
+    get_many("into slots that are taken", 1, ["c"], slot(3, 10) + number(4, 1))
+    get_many("of a slot that holds nothing", 40, ["a"])
+
+
+CONVERSATIONS = {"methods": (sequences, containers, coordination, batches_and_watching), "bulk": (bulk,)}
+
+
 def main():
     say("Hello", (1, number(1, 1) + number(2, 1) + blob(4, b"golden")))
-    sequences()
-    containers()
-    coordination()
-    batches_and_watching()
+    for part_of_it in CONVERSATIONS[sys.argv[1] if len(sys.argv) > 1 else "methods"]:
+        part_of_it()
     say("Goodbye", (2, b""))
 
 

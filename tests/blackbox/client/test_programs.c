@@ -35,7 +35,7 @@ static pid_t launch(const char *name, const char *const *arguments, int *output)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", HEAPD_PROGRAMS, name);
-    const char *argv[8] = {path};
+    const char *argv[16] = {path};
     for (int i = 0; arguments && arguments[i]; i++)
         argv[i + 1] = arguments[i];
     int ends[2];
@@ -119,16 +119,13 @@ static void a_killed_holder_lets_go(void **state)
     heapd_close(heap);
 }
 
-static void the_benchmark_measures(void **state)
+static void check_bench(const char *const *arguments, const char *const *wanted)
 {
-    (void)state;
     static char out[65536];
-    static const char *const arguments[] = {"-tall", "-d0.05", "-c3", "-P4", "-r1000", "--json", NULL};
     run("heapd-bench", arguments, out, sizeof out);
-    static const char *const wanted[] = {"\"operation\": \"ping\"", "\"operation\": \"create\"",
-                                         "\"server_cpu_ns_per_op\": ", "\"p999\": "};
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        assert_non_null(strstr(out, wanted[i]));
+    for (; *wanted; wanted++)
+        if (!strstr(out, *wanted))
+            fail_msg("no %s in %s", *wanted, out);
     const char *failures = out;
     while ((failures = strstr(failures, "\"failures\": "))) {
         failures += strlen("\"failures\": ");
@@ -137,12 +134,39 @@ static void the_benchmark_measures(void **state)
     }
 }
 
+static void the_benchmark_measures(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {"-tall", "-d0.05", "-c3", "-P4", "-r1000", "--json", NULL};
+    static const char *const wanted[] = {"\"operation\": \"ping\"", "\"operation\": \"create\"",
+                                         "\"server_cpu_ns_per_op\": ", "\"p999\": ", NULL};
+    check_bench(arguments, wanted);
+}
+
+/* All that it does over sockets: batches larger than the ring, several clients, a rate, a mix. */
+static void the_benchmark_measures_over_rings(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"--ring", "-tall", "-d0.05", "-c3", "-P4", "-r1000", "--json", NULL};
+    static const char *const large[] = {"--ring", "-tset_item", "-d0.1",  "-c1", "-P2000",
+                                        "-s300",  "-r1000",     "--json", NULL};
+    static const char *const rate[] = {
+        "--ring", "-mget_item=3,create=1", "-d0.1", "-c2", "-P16", "--rate=5000", "-r1000", "--idle=3", "--json", NULL};
+    static const char *const of_all[] = {"\"ring\": true", "\"operation\": \"create\"", NULL};
+    static const char *const of_large[] = {"\"operation\": \"set_item\"", NULL};
+    static const char *const of_rate[] = {"\"rate\": 5000", "\"p999\": ", NULL};
+    check_bench(all, of_all);
+    check_bench(large, of_large);
+    check_bench(rate, of_rate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_examples_do_what_they_say),
         cmocka_unit_test(a_killed_holder_lets_go),
         cmocka_unit_test(the_benchmark_measures),
+        cmocka_unit_test(the_benchmark_measures_over_rings),
     };
     return cmocka_run_group_tests_name("programs", tests, start, stop);
 }

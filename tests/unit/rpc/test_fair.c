@@ -192,6 +192,32 @@ static void who_leaves_in_the_middle_leaves_nothing(void **state)
     rpc_client_open(a, &fixture->world, true);
 }
 
+/* What is no handle counts as one does: fields that are not known, columns without anything in them. */
+static void what_is_no_handle_is_passed_in_turns(void **state)
+{
+    static const uint8_t parts[][2] = {{HD_WIRE_TAG(9, HD_WIRE_VARINT), 1}, {HD_WIRE_TAG(1, HD_WIRE_BYTES), 0}};
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a;
+    const size_t count = (size_t)1 << 19;
+    new_list(a, HANDLE(1, 1));
+    new_list(&fixture->b, HANDLE(1, 1));
+    uint8_t *body = malloc(2 * count + 12);
+    assert_non_null(body);
+    for (size_t i = 0; i < count; i++)
+        memcpy(body + 2 * i, parts[i / 3 % 2], 2);
+    uint8_t *end = body + 2 * count;
+    *end++ = HD_WIRE_TAG(1, HD_WIRE_VARINT);
+    end = hd_varint_put(end, HANDLE(1, 1));
+    struct hd_frame frame = {.method = METHOD(RELEASE), .request_id = ++a->last_id};
+    frame.body_bytes = (uint32_t)(end - body);
+    rpc_send_frame(a, &frame, body);
+    /* Each turn of the test pumps more than once. */
+    assert_true(turns_until_over(fixture, a) > 30);
+    expect_empty(a, frame.request_id);
+    expect_error(a, send_length(a, HANDLE(1, 1)), HD_EHANDLE_STALE, "");
+    free(body);
+}
+
 /* One by one, as an older encoder writes them, with a field that is not known, and cut off. */
 static void other_encodings_of_many_are_read(void **state)
 {
@@ -303,10 +329,15 @@ static void what_fits_a_frame_alone_has_a_part_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LARGE(what_holds_the_session_can_be_cancelled), LARGE(a_cancel_of_what_waits_behind_does_nothing_early),
-        LARGE(many_handles_are_released_in_turns),      LARGE(one_that_will_not_do_keeps_them_all),
-        LARGE(who_leaves_in_the_middle_leaves_nothing), LARGE(other_encodings_of_many_are_read),
-        LARGE(a_long_str_is_counted_in_slices),         LARGE(what_fits_a_frame_alone_has_a_part_of_its_own),
+        LARGE(what_holds_the_session_can_be_cancelled),
+        LARGE(a_cancel_of_what_waits_behind_does_nothing_early),
+        LARGE(many_handles_are_released_in_turns),
+        LARGE(one_that_will_not_do_keeps_them_all),
+        LARGE(who_leaves_in_the_middle_leaves_nothing),
+        LARGE(what_is_no_handle_is_passed_in_turns),
+        LARGE(other_encodings_of_many_are_read),
+        LARGE(a_long_str_is_counted_in_slices),
+        LARGE(what_fits_a_frame_alone_has_a_part_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
