@@ -294,6 +294,7 @@ static void end_pass(struct hd_gc *gc)
     if (!gc->pass_again) {
         gc->phase = HD_PHASE_CLEAR;
         gc->marking = false;
+        gc->saves = gc->save != NULL;
         return;
     }
     /* Few objects, and not a wave that is growing: what is left is narrow. */
@@ -452,9 +453,9 @@ static uint64_t clear_object(struct hd_gc *gc, uint32_t index)
         hd_gc_release(gc, hd_value_ref(index, false));
         return 1;
     }
-    if (__builtin_expect(gc->save != NULL, 0) && gc->save(gc, index)) {
+    if (__builtin_expect(gc->saves, 0)) {
         gc->current.unreachable_count[*state & HD_STATE_TRACKED ? *state & HD_STATE_GENERATION : 0]++;
-        hd_table_bit_set(gc->table->mark, index);
+        hd_gc_save(gc, index);
         return 1;
     }
     hd_gc_tell_gone(gc, index);

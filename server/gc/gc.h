@@ -242,12 +242,13 @@ struct hd_gc {
 
     /* The full collection under way. */
     enum hd_phase phase;
-    bool marking;                    /* phase is ROOTS or MARK: barriers are on */
+    bool marking; /* phase is ROOTS or MARK: barriers are on */
     /*
-     * What a collection finds unreachable is shown to this first, if it is set: true: it took a reference, and the object
-     * stays. Must not collect, nor change objects.
+     * If it is set when a collection has found what is unreachable, each of these is shown to it, and all of them stay:
+     * those that it takes a reference to, and those that it does not, which the next collection finds again. One that
+     * stays would show another that was cleared, so it is all or none. Must not collect, nor change objects.
      */
-    bool (*save)(struct hd_gc *gc, uint32_t index);
+    void (*save)(struct hd_gc *gc, uint32_t index);
     void *save_context;
     struct hd_gc_observer *observer; /* borrow; NULL: nobody. One at a time */
     struct hd_root_source *roots;
@@ -264,6 +265,7 @@ struct hd_gc {
     uint32_t clear_next;
     uint32_t clear_pass; /* 0: give up references; then free saturated shells: 1, with a hidden reference; 2, others */
     bool saw_saturated;
+    bool saves; /* while clearing: `save` was set when marking ended */
     struct hd_gc_cursor clear_cursor;
     struct hd_collection current;
     struct hd_collection last; /* the full collection that ended last */

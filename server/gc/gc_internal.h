@@ -28,6 +28,15 @@ static inline void hd_gc_tell_gone(struct hd_gc *gc, uint32_t index)
         gc->gone(gc, index);
 }
 
+/* It was found unreachable and stays. While a full collection clears, it is seen to once. */
+static inline void hd_gc_save(struct hd_gc *gc, uint32_t index)
+{
+    if (gc->phase == HD_PHASE_CLEAR && !gc->dry_run)
+        hd_table_bit_set(gc->table->mark, index);
+    if (gc->save)
+        gc->save(gc, index);
+}
+
 /* Makes a tracked young object one of the old. */
 static inline void hd_gc_make_old(struct hd_gc *gc, uint32_t index)
 {

@@ -194,19 +194,24 @@ static void keep_reachable(struct hd_gc *gc, const struct young_set *set, unsign
     }
 }
 
-/* Those that somebody keeps become old; returns how many are left. */
-static uint32_t save_garbage(struct hd_gc *gc, uint32_t *garbage, uint32_t count)
+/* All stay, and become old. */
+static void save_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t count)
 {
-    uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (!gc->save(gc, garbage[i])) {
-            garbage[kept++] = garbage[i];
-            continue;
-        }
+        hd_value value = hd_value_ref(garbage[i], false);
         gc->table->state[garbage[i]] &= (uint8_t)~HD_STATE_CANDIDATE;
         hd_gc_make_old(gc, garbage[i]);
+        /* A full collection under way may not have been led to it, and has looked at the roots. */
+        hd_gc_shade(gc, value);
+        hd_gc_save(gc, garbage[i]);
     }
-    return kept;
+}
+
+/* What a full collection is clearing is either all saved or all cleared, and what the young refer to may be part of it.
+ */
+static bool is_saving(const struct hd_gc *gc)
+{
+    return gc->phase == HD_PHASE_CLEAR && !gc->dry_run ? gc->saves : gc->save != NULL;
 }
 
 static void free_garbage(struct hd_gc *gc, const uint32_t *garbage, uint32_t count)
@@ -292,13 +297,13 @@ void hd_gc_collect_young(struct hd_gc *gc, unsigned generation, struct hd_collec
     promote(gc, set.members, survivor_count, generation);
     for (uint32_t i = 0; i < set.large_count; i++)
         hd_gc_make_old(gc, set.large[i]);
-    uint32_t found_count = garbage_count;
-    if (__builtin_expect(gc->save != NULL, 0))
-        garbage_count = save_garbage(gc, garbage, garbage_count);
-    free_garbage(gc, garbage, garbage_count);
+    if (__builtin_expect(is_saving(gc), 0))
+        save_garbage(gc, garbage, garbage_count);
+    else
+        free_garbage(gc, garbage, garbage_count);
 
     gc->stats[generation].collection_count++;
-    gc->stats[generation].collected_count += found_count;
+    gc->stats[generation].collected_count += garbage_count;
     for (unsigned i = 0; i <= generation; i++)
         gc->counts[i] = 0;
     gc->counts[generation + 1]++;

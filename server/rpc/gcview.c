@@ -290,7 +290,7 @@ struct hd_garbage {
     hd_value *values; /* own */
     uint32_t count;
     uint32_t capacity;
-    uint64_t lost; /* that there was no memory to hold: they were freed */
+    uint64_t lost; /* that there was no memory to hold: each collection finds them again */
 };
 
 static size_t scan_garbage(struct hd_root_source *source, struct hd_root_visitor *visitor, size_t from, size_t max)
@@ -303,8 +303,8 @@ static size_t scan_garbage(struct hd_root_source *source, struct hd_root_visitor
     return end < garbage->count ? end : 0;
 }
 
-/* In the midst of a collection. False: it is to be freed as ever. */
-static bool save(struct hd_gc *gc, uint32_t index)
+/* In the midst of a collection. */
+static void save(struct hd_gc *gc, uint32_t index)
 {
     struct hd_garbage *garbage = gc->save_context;
     if (garbage->count == garbage->capacity) {
@@ -315,13 +315,12 @@ static bool save(struct hd_gc *gc, uint32_t index)
                                : NULL;
         if (!values) {
             garbage->lost++;
-            return false;
+            return;
         }
         garbage->values = values;
         garbage->capacity = capacity;
     }
     garbage->values[garbage->count++] = hd_gc_retain(gc, hd_value_ref(index, false));
-    return true;
 }
 
 void hd_garbage_free(struct hd_rpc_server *server)

@@ -516,6 +516,65 @@ static void young_collections_run_during_a_full_one(void **state)
     toy_fini(&toy, 0);
 }
 
+/* Takes a reference to what a collection found, as long as there are roots. */
+static void save_in_roots(struct hd_gc *gc, uint32_t index)
+{
+    struct toy *toy = gc->save_context;
+    for (size_t i = 0; i < toy->roots.count; i++) {
+        if (toy->roots.words[i] != HD_ABSENT)
+            continue;
+        toy->roots.words[i] = hd_gc_retain(gc, hd_value_ref(index, false));
+        return;
+    }
+}
+
+/* How far the ring goes on from a node: all the way round, if no member was cleared. */
+static uint32_t ring_length(const struct toy *toy, hd_value first)
+{
+    uint32_t length = 0;
+    hd_value node = first;
+    do {
+        length++;
+        node = toy_at(toy, node)->words[0];
+    } while (hd_value_is_ref(node) && node != first);
+    return length;
+}
+
+static void save(struct toy *toy, bool on)
+{
+    toy->gc.save_context = toy;
+    toy->gc.save = on ? save_in_roots : NULL;
+}
+
+/* Whenever it is asked for in the course of a collection, and however many it takes: what it has is whole. */
+static void what_is_saved_is_saved_whole(void **state)
+{
+    (void)state;
+    for (unsigned turn_on = 0; turn_on < 40; turn_on += 3) {
+        for (unsigned turn_off = turn_on; turn_off < 40; turn_off += 3) {
+            struct toy toy;
+            toy_init(&toy, 5);
+            hd_gc_release(&toy.gc, ring(&toy, 20));
+            hd_gc_full_start(&toy.gc, false);
+            for (unsigned i = 0; hd_gc_full_step(&toy.gc, 5); i++) {
+                if (i == turn_on || i == turn_off)
+                    save(&toy, i == turn_on);
+                if (i == 7) {
+                    struct hd_collection found;
+                    hd_gc_release(&toy.gc, ring(&toy, 20));
+                    hd_gc_collect_young(&toy.gc, 1, &found);
+                }
+            }
+            save(&toy, false);
+            toy_check(&toy);
+            for (size_t i = 0; i < 5; i++)
+                if (toy.roots.words[i] != HD_ABSENT)
+                    assert_int_equal(ring_length(&toy, toy.roots.words[i]), 20);
+            toy_fini(&toy, 0);
+        }
+    }
+}
+
 static void starting_twice_is_one_collection(void **state)
 {
     (void)state;
@@ -551,6 +610,7 @@ int main(void)
         cmocka_unit_test(what_only_the_dead_led_to_is_unreachable),
         cmocka_unit_test(the_table_grows_while_marking),
         cmocka_unit_test(young_collections_run_during_a_full_one),
+        cmocka_unit_test(what_is_saved_is_saved_whole),
         cmocka_unit_test(starting_twice_is_one_collection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
