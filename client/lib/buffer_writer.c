@@ -8,6 +8,7 @@
 
 #include "client/lib/buffer.h"
 #include "client/lib/call.h"
+#include "client/lib/mapping.h"
 #include "client/lib/method.h"
 #include "heapd/v1/buffer.pb-c.h"
 
@@ -27,6 +28,8 @@ static int writer_of(struct heapd_connection *connection, struct heapd_result *r
         return hd_fail_with(error, HD_EINVALID, "the result is not that of a request for a new buffer");
     if (connection->is_local && !result->descriptor)
         return hd_buffer_fail_descriptor(error);
+    if (connection->is_local && !hd_mapping_is_safe(result->descriptor - 1, result->as.buffer.bytes, F_SEAL_SHRINK))
+        return hd_fail_with(error, HD_EPROTOCOL, "the memory that the daemon sent is not that of the buffer");
     struct heapd_buffer_writer *writer = malloc(sizeof *writer);
     if (!writer)
         return hd_fail_with(error, HD_ENOMEM, "this process has no memory for a buffer's writer");
@@ -75,7 +78,10 @@ int heapd_buffer_create(struct heapd_connection *connection, uint64_t bytes, str
     code = hd_call_sync(connection, &call, 0, &result, error);
     if (code)
         return code;
-    code = writer_of(connection, &result, out, error);
+    if (result.as.buffer.bytes == bytes)
+        code = writer_of(connection, &result, out, error);
+    else
+        code = hd_fail_with(error, HD_EPROTOCOL, "the daemon made a buffer of another size");
     if (code)
         (void)heapd_release(connection, result.value.as.ref);
     heapd_result_clear(&result);

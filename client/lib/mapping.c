@@ -1,5 +1,6 @@
 #include "client/lib/mapping.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -144,10 +145,18 @@ static int map_file(int fd, const struct stat *file, struct heapd_buffer **out)
     return 0;
 }
 
+bool hd_mapping_is_safe(int fd, uint64_t bytes, int seals)
+{
+    struct stat file;
+    int found = fcntl(fd, F_GET_SEALS);
+    return found >= 0 && (found & seals) == seals && fstat(fd, &file) == 0 && (uint64_t)file.st_size == bytes;
+}
+
 int hd_mapping_of_file(int fd, uint64_t bytes, struct heapd_buffer **out)
 {
     struct stat file;
-    if (fstat(fd, &file) < 0 || (uint64_t)file.st_size != bytes || bytes == 0 || bytes > SIZE_MAX)
+    if (!hd_mapping_is_safe(fd, bytes, F_SEAL_SHRINK | F_SEAL_WRITE) || bytes == 0 || bytes > SIZE_MAX ||
+        fstat(fd, &file) < 0)
         return HD_EPROTOCOL;
     pthread_once(&fork_once, watch_forks);
     pthread_mutex_lock(&lock);

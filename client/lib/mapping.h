@@ -10,6 +10,7 @@
 #define HEAPD_CLIENT_MAPPING_H
 
 #include <heapd/buffer.h>
+#include <stdbool.h>
 
 #include "common/error.h"
 
@@ -20,7 +21,12 @@ enum hd_mapping_key {
 
 /* One more reference to what this connection knows by that; NULL: nothing. */
 struct heapd_buffer *hd_mapping_find(uint64_t connection_number, enum hd_mapping_key key, uint64_t number);
-/* Maps the file, or finds it mapped. fd stays the caller's. HD_ENOMEM, HD_EPROTOCOL (its size). */
+/*
+ * Has the file of memory so many bytes, and can nobody do to it what these seals forbid? One that is shorter than its
+ * mapping would end this process, so what a daemon sends is looked at first.
+ */
+bool hd_mapping_is_safe(int fd, uint64_t bytes, int seals);
+/* Maps the file, or finds it mapped. fd stays the caller's. HD_ENOMEM, HD_EPROTOCOL (its size, or not sealed). */
 int hd_mapping_of_file(int fd, uint64_t bytes, struct heapd_buffer **out) HD_MUST_USE;
 /* Memory of this process alone, which nobody finds before it is remembered. HD_ENOMEM. */
 int hd_mapping_private(uint64_t bytes, struct heapd_buffer **out, void **data) HD_MUST_USE;

@@ -1,10 +1,12 @@
 #include "client/lib/ring.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
+
+#include "client/lib/mapping.h"
 
 /* Looks without a find before the clock is read. */
 #define LOOKS 32
@@ -18,10 +20,9 @@ static uint64_t now_ns(void)
 
 int hd_client_ring_new(int fd, uint32_t to_daemon_bytes, uint32_t to_client_bytes, struct hd_client_ring **out)
 {
-    struct stat file;
     struct hd_ring probe;
     size_t bytes = hd_ring_memory_bytes(to_daemon_bytes, to_client_bytes);
-    if (fstat(fd, &file) < 0 || (uint64_t)file.st_size != bytes)
+    if (!hd_mapping_is_safe(fd, bytes, F_SEAL_SHRINK))
         return HD_EPROTOCOL;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED)
