@@ -62,18 +62,19 @@ int heapd_wait(struct heapd_connection *connection, heapd_ticket ticket, int tim
     return code;
 }
 
-int heapd_finish(struct heapd_connection *connection, struct heapd_error *error)
+int heapd_finish_within(struct heapd_connection *connection, int timeout_ms, struct heapd_error *error)
 {
     int code = hd_enter(connection, error);
     if (code)
         return code;
     hd_call_queue_releases(connection);
     struct hd_wait wait = {.kind = HD_WAIT_OLDER, .id = connection->next_id - 1};
-    int timed_out = hd_wait_for(connection, &wait, -1);
-    (void)timed_out; /* without a timeout it cannot be */
     struct heapd_error *first = &connection->first_failure;
-    code = first->code;
-    if (code) {
+    if (hd_wait_for(connection, &wait, timeout_ms) == HEAPD_PENDING) {
+        hd_succeed(error);
+        code = HEAPD_PENDING;
+    } else if (first->code) {
+        code = first->code;
         if (error)
             *error = *first;
         *first = (struct heapd_error){0};
@@ -84,6 +85,11 @@ int heapd_finish(struct heapd_connection *connection, struct heapd_error *error)
     }
     hd_leave(connection);
     return code;
+}
+
+int heapd_finish(struct heapd_connection *connection, struct heapd_error *error)
+{
+    return heapd_finish_within(connection, -1, error);
 }
 
 void heapd_forget(struct heapd_connection *connection, heapd_ticket ticket)

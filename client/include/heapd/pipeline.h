@@ -58,6 +58,9 @@ HEAPD_API int heapd_wait(struct heapd_connection *connection, heapd_ticket ticke
  * heapd_finish. Results of tickets stay to be fetched.
  */
 HEAPD_API int heapd_finish(struct heapd_connection *connection, struct heapd_error *error) HEAPD_MUST_USE;
+/* The same, for so long; HEAPD_PENDING: not all is answered yet. Negative: without end. */
+HEAPD_API int heapd_finish_within(struct heapd_connection *connection, int timeout_ms,
+                                  struct heapd_error *error) HEAPD_MUST_USE;
 
 /* Nobody will wait for this ticket any more: as heapd_wait with no result, but without the waiting. */
 HEAPD_API void heapd_forget(struct heapd_connection *connection, heapd_ticket ticket);

@@ -76,7 +76,8 @@ class Sequence(Container):
     def _get_slice(self, index: slice) -> Any:
         if index.start is None and index.stop is None and index.step is None:
             return self._values()
-        return Sequence._values(self._slice(index))
+        found = self._read_slice(index)
+        return _read_items(found) if isinstance(found, Proxy) else found if type(found) is list else list(found)
 
     def __iter__(self) -> Iterator[Any]:
         return self._steps()
@@ -384,6 +385,12 @@ class Items(collections.abc.ItemsView[Any, Any]):
         return reversed(list(self))
 
 
+# The numbers of enum heapd_set_operation and heapd_set_relation, by what Python calls them.
+_OPERATIONS = {"union": 1, "intersection": 2, "difference": 3, "symmetric_difference": 4,
+               "or_": 1, "and_": 2, "sub": 3, "xor": 4}
+_RELATIONS = {"eq": 1, "ne": 2, "le": 3, "issubset": 3, "lt": 4, "ge": 5, "issuperset": 5, "gt": 6, "isdisjoint": 7}
+
+
 class _SetOperations(Container):
     """What sets and frozensets have in common."""
 
@@ -396,31 +403,51 @@ class _SetOperations(Container):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values())
 
+    def _on_daemon(self, others: Iterable[Any]) -> bool:
+        """Are they all sets of the same heap? Then the daemon does it, and only what comes out travels."""
+        return all(isinstance(other, _SetOperations) and other._heap is self._heap for other in others)
+
+    def _combine(self, name: str, others: tuple[Any, ...]) -> Any:
+        if others and self._on_daemon(others):
+            return self._set_combine(_OPERATIONS[name], others, self._heap._make_plain)
+        return getattr(self._values(), name)(*map(_plain, others))
+
+    def _compare(self, name: str, other: Any) -> bool:
+        if self._on_daemon((other,)):
+            return self._set_compare(_RELATIONS[name], other)
+        return bool(getattr(self._values(), name)(_plain(other)))
+
     def isdisjoint(self, other: Iterable[Any]) -> bool:
-        return bool(self._values().isdisjoint(_plain(other)))
+        return self._compare("isdisjoint", other)
 
     def issubset(self, other: Iterable[Any]) -> bool:
-        return bool(self._values().issubset(_plain(other)))
+        return self._compare("issubset", other)
 
     def issuperset(self, other: Iterable[Any]) -> bool:
-        return bool(self._values().issuperset(_plain(other)))
+        return self._compare("issuperset", other)
 
     def union(self, *others: Iterable[Any]) -> Any:
-        return self._values().union(*map(_plain, others))
+        return self._combine("union", others)
 
     def intersection(self, *others: Iterable[Any]) -> Any:
-        return self._values().intersection(*map(_plain, others))
+        return self._combine("intersection", others)
 
     def difference(self, *others: Iterable[Any]) -> Any:
-        return self._values().difference(*map(_plain, others))
+        return self._combine("difference", others)
 
     def symmetric_difference(self, other: Iterable[Any]) -> Any:
-        return self._values().symmetric_difference(_plain(other))
+        return self._combine("symmetric_difference", (other,))
 
     def copy(self) -> Any:
         return self._copy(False)
 
     __copy__ = copy
+
+
+def _elements(values: Any) -> Any:
+    """What is gone through for its elements, as something that can be sent."""
+    plain = _plain(values)
+    return plain if type(plain) in (set, frozenset, list, tuple) else list(plain)
 
 
 def _set_operator(name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
@@ -429,6 +456,10 @@ def _set_operator(name: str, reflected: bool = False) -> Callable[[Any, Any], An
     def method(self: Any, other: Any) -> Any:
         if not isinstance(other, (set, frozenset, _SetOperations, collections.abc.Set)):
             return NotImplemented
+        if self._on_daemon((other,)) and not reflected:
+            if name in _RELATIONS:
+                return self._set_compare(_RELATIONS[name], other)
+            return self._set_combine(_OPERATIONS[name], (other,), self._heap._make_plain)
         if isinstance(other, collections.abc.Set) and not isinstance(other, (set, frozenset)):
             other = set(other)
         return operate(_plain(other), self._values()) if reflected else operate(self._values(), _plain(other))
@@ -466,24 +497,25 @@ class Set(_SetOperations):
         except (IndexError, KeyError):
             raise KeyError("pop from an empty set") from None
 
-    def update(self, *others: Iterable[Any]) -> None:
-        for other in others:
-            self._extend(_plain(other))
+    def _change(self, name: str, others: Iterable[Any]) -> None:
+        """In one step on the daemon, whatever the others are."""
+        sent = tuple(other if self._on_daemon((other,)) else _elements(other) for other in others)
+        self._set_update(_OPERATIONS[name], sent)
 
-    def _replace(self, items: Any) -> None:
-        self._clear()
-        self._extend(items)
+    def update(self, *others: Iterable[Any]) -> None:
+        if others:
+            self._change("union", others)
 
     def intersection_update(self, *others: Iterable[Any]) -> None:
-        self._replace(self.intersection(*others))
+        if others:
+            self._change("intersection", others)
 
     def difference_update(self, *others: Iterable[Any]) -> None:
-        for other in others:
-            for item in list(_plain(other)):
-                self.discard(item)
+        if others:
+            self._change("difference", others)
 
     def symmetric_difference_update(self, other: Iterable[Any]) -> None:
-        self._replace(self.symmetric_difference(other))
+        self._change("symmetric_difference", (other,))
 
     def __ior__(self, other: Any) -> Any:
         if not isinstance(other, (set, frozenset, _SetOperations)):

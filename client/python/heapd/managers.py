@@ -69,25 +69,8 @@ class DictProxy(_proxies.Dict):
         return self._values()
 
 
-class NamespaceProxy(_heapd.Proxy):
+class NamespaceProxy(_heapd.Attributes):
     """A namespace of a manager: attributes that all processes share. Names that begin with "_" stay in the process."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name[0] == "_":
-            raise AttributeError(name)
-        return self._get_attribute(name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name[0] == "_":
-            object.__setattr__(self, name, value)
-            return
-        self._set_attribute(name, value)
-
-    def __delattr__(self, name: str) -> None:
-        if name[0] == "_":
-            object.__delattr__(self, name)
-            return
-        self._del_attribute(name)
 
     def __reduce__(self) -> Any:
         return self._heap._reduce(self)

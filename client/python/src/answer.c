@@ -125,10 +125,15 @@ int hp_finish(struct hp_connection *owner)
     int code;
     if (!connection)
         return -1;
-    owner->unreported = false;
     hp_enter(owner);
-    Py_BEGIN_ALLOW_THREADS code = heapd_finish(connection, &error);
-    Py_END_ALLOW_THREADS hp_leave(owner);
+    do {
+        Py_BEGIN_ALLOW_THREADS code = heapd_finish_within(connection, HP_LOOK_MS, &error);
+        Py_END_ALLOW_THREADS
+    } while (code == HEAPD_PENDING && !PyErr_CheckSignals());
+    hp_leave(owner);
+    if (code == HEAPD_PENDING)
+        return -1;
+    owner->unreported = false;
     if (code)
         hp_raise(&error, NULL);
     return code ? -1 : 0;

@@ -58,6 +58,35 @@ PyObject *hp_made(struct hp_connection *owner, int code, heapd_ticket ticket, co
     return hp_proxy_new(owner, handle, type);
 }
 
+PyObject *hp_made_and_read(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
+                           heapd_handle handle, int type, hp_read *read, PyObject *extra)
+{
+    PyObject *kind, *value, *traceback;
+    if (code)
+        return hp_raise(error, NULL);
+    /* Reading may run the program's code, which may close the connection: not before this is done. */
+    hp_enter(owner);
+    PyObject *found = read(owner, handle, extra);
+    PyErr_Fetch(&kind, &value, &traceback);
+    int failed = hp_wait(owner, ticket, NULL, NULL);
+    hp_leave(owner);
+    if (failed) {
+        Py_XDECREF(kind);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        Py_XDECREF(found);
+        return NULL;
+    }
+    PyErr_Restore(kind, value, traceback);
+    if (found == Py_None) {
+        Py_DECREF(found);
+        return hp_open(owner) ? hp_proxy_new(owner, handle, type) : NULL;
+    }
+    if (owner->connection)
+        (void)heapd_release(owner->connection, handle);
+    return found;
+}
+
 int hp_wait_here(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
                  struct heapd_result *result)
 {

@@ -264,6 +264,11 @@ static PyObject *connection_close_pipeline(PyObject *self, PyObject *unused)
     if (!results)
         Py_RETURN_NONE;
     int failed = hp_finish(owner);
+    if (failed && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        /* What is still to come stays to be fetched, by each Result. */
+        Py_DECREF(results);
+        return NULL;
+    }
     PyObject *type = NULL, *value = NULL, *traceback = NULL;
     if (failed)
         PyErr_Fetch(&type, &value, &traceback);

@@ -45,7 +45,7 @@ PyMODINIT_FUNC PyInit__heapd(void)
     if (!module)
         return NULL;
     if (hp_connection_ready(module) || hp_proxy_ready(module) || hp_result_ready(module) || hp_buffer_ready(module) ||
-        hp_inspect_ready(module)) {
+        hp_inspect_ready(module) || hp_attribute_ready(module)) {
         Py_DECREF(module);
         return NULL;
     }

@@ -145,7 +145,7 @@ PyObject *hp_raise_code(int code);
 PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *result, enum hp_form form, PyObject *key);
 /* A Result of a pipeline gets its value or its failure; waits if it has to. -1: a signal, with its exception. */
 int hp_result_fetch(PyObject *result);
-/* Waits for all that was begun and raises the first failure. */
+/* Waits for all that was begun and raises the first failure; or what a signal's handler raises. */
 int hp_finish(struct hp_connection *owner);
 
 /* ---- call.c: the shapes that most methods of proxies have */
@@ -164,9 +164,22 @@ PyObject *hp_call_pair(PyObject *self, PyObject *key, PyObject *value, hp_begin_
 /* The proxy of what a request that was begun with `code` makes; waits, so that failures show. */
 PyObject *hp_made(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
                   heapd_handle handle, int type);
+/*
+ * What is read of an object that a request was begun to make, in the same round trip; a proxy of it where `read` gives
+ * None. The request's own failure goes before what reading says of it.
+ */
+typedef PyObject *hp_read(struct hp_connection *owner, heapd_handle handle, PyObject *extra);
+PyObject *hp_made_and_read(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
+                           heapd_handle handle, int type, hp_read *read, PyObject *extra);
 /* What Python wants at once even inside a pipeline. 0, or -1 with an exception. */
 int hp_wait_here(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
                  struct heapd_result *result);
+
+/* ---- set.c: methods of proxies */
+
+PyObject *hp_set_combine(PyObject *self, PyObject *arguments);
+PyObject *hp_set_update(PyObject *self, PyObject *arguments);
+PyObject *hp_set_compare(PyObject *self, PyObject *arguments);
 
 /* ---- container.c: methods of proxies */
 
@@ -188,6 +201,9 @@ PyObject *hp_attribute_get(PyObject *self, PyObject *name);
 PyObject *hp_attribute_set(PyObject *self, PyObject *arguments);
 PyObject *hp_attribute_del(PyObject *self, PyObject *name);
 PyObject *hp_attribute_increase(PyObject *self, PyObject *arguments);
+
+/* Attributes, the class whose public attributes are the heap's. */
+int hp_attribute_ready(PyObject *module);
 
 /* ---- create.c: methods of connections */
 
@@ -242,7 +258,7 @@ PyObject *hp_sync_create(PyObject *self, PyObject *arguments);
 
 /* ---- sequence.c: methods of proxies */
 
-PyObject *hp_sequence_get_slice(PyObject *self, PyObject *arguments);
+PyObject *hp_sequence_read_slice(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_del_slice(PyObject *self, PyObject *arguments);
 PyObject *hp_sequence_extend_from(PyObject *self, PyObject *arguments);

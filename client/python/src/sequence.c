@@ -34,8 +34,14 @@ static int range_of(PyObject *slice, struct heapd_range *out)
     return 0;
 }
 
-/* The slice as a new list or tuple of the heap: a bare reference, for who reads it next. */
-PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
+static PyObject *read_shallow(struct hp_connection *owner, heapd_handle handle, PyObject *unused)
+{
+    (void)unused;
+    return hp_read_shallow(owner, handle);
+}
+
+/* What is in the slice; where it has containers, the slice as a new object of the heap, which nobody else changes. */
+PyObject *hp_sequence_read_slice(PyObject *self, PyObject *slice)
 {
     struct hp_proxy *proxy = HP_PROXY(self);
     struct heapd_range range;
@@ -48,7 +54,7 @@ PyObject *hp_sequence_get_slice(PyObject *self, PyObject *slice)
     if (!connection)
         return NULL;
     int code = heapd_begin_get_slice(connection, proxy->handle, range, HEAPD_OBJECT, &handle, &ticket, &error);
-    return hp_made(proxy->owner, code, ticket, &error, handle, proxy->type);
+    return hp_made_and_read(proxy->owner, code, ticket, &error, handle, proxy->type, read_shallow, NULL);
 }
 
 PyObject *hp_sequence_set_slice(PyObject *self, PyObject *arguments)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import queue
 import signal
 import threading
@@ -67,6 +68,17 @@ class Managers(unittest.TestCase):
         d = self.m.dict(v=v, a=a)
         d["v"].value = 1
         self.assertEqual((v.value, len(d["a"])), (1, 3))
+
+    def test_namespace(self) -> None:
+        made = self.m.Namespace(x=1)
+        made.y, made._mine = [2], 3
+        del made.x
+        self.assertEqual((made.y, made._mine, str(made)), ([2], 3, "Namespace(y=[2])"))
+        self.assertFalse(hasattr(made, "x") or hasattr(made, "_other"))
+        self.assertNotIn("_mine", str(pickle.loads(pickle.dumps(made))))
+        with self.m.heap.pipeline():
+            result = made.y
+        self.assertEqual(result.result(), [2])
 
     def test_queue_of_everything(self) -> None:
         q = self.m.Queue()

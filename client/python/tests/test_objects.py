@@ -220,6 +220,55 @@ class Containers(HeapTest):
         self.assertEqual(s, {1, 2, 3, 4})
         self.assertLess(self.h.set([1]), s)
 
+    def test_set_algebra(self) -> None:
+        """Between sets of the heap, and between a set and anything else: as Python's, whoever does it."""
+        left, right = set(range(10)), set(range(5, 15))
+        a, b, f = self.h.set(left), self.h.set(right), self.h.frozenset([1, (2, 3)])
+        for other in (b, right):
+            self.assertEqual(a | other, left | right)
+            self.assertEqual(a & other, left & right)
+            self.assertEqual(a - other, left - right)
+            self.assertEqual(a ^ other, left ^ right)
+            self.assertEqual((a < other, a <= other, a >= other, a == other, a != other, a.isdisjoint(other)),
+                             (False, False, False, False, True, False))
+        self.assertIs(type(a | b), set)
+        self.assertIs(type(f | f), frozenset)
+        self.assertEqual(f & self.h.set([(2, 3)]), {(2, 3)})
+        self.assertEqual(a.intersection(b, {5, 6}), {5, 6})
+        self.assertTrue(a.issuperset(self.h.set([1])) and f.issubset(self.h.set([1, (2, 3), 4])))
+        a.intersection_update(b, [5, 6, 7])
+        a.symmetric_difference_update({7, 8})
+        a.difference_update((5,), self.h.set([6]))
+        a.update("xy", [1])
+        self.assertEqual(a, {8, "x", "y", 1})
+        a |= b
+        a &= b
+        a -= self.h.set([5])
+        a ^= {6}
+        self.assertEqual(a, right - {5, 6})
+        with self.assertRaises(TypeError):
+            a |= [1]
+        with self.assertRaises(TypeError):
+            a.update([100, []])
+        self.assertEqual(a, right - {5, 6})
+        held = self.h.held
+        for _ in range(20):
+            a | b
+        self.h.ping()
+        self.assertEqual(self.h.held, held)
+
+    def test_slices(self) -> None:
+        made, held = self.h.list([1, [2], "x", 4.5]), self.h.held
+        self.assertEqual(made[2:], ["x", 4.5])
+        self.assertEqual(made[::-2], [4.5, made[1]])
+        made[0:2][1].append(3)
+        self.assertEqual(made[1].plain(), [2, 3])
+        self.assertEqual(self.h.tuple((1, 2, 3))[:2], (1, 2))
+        with self.assertRaises(ValueError):
+            made[::0]
+        self.h.ping()
+        self.assertEqual(self.h.held, held)
+
     def test_copies(self) -> None:
         l = self.h.list([[1]])
         shallow, deep = copy.copy(l), copy.deepcopy(l)
@@ -387,6 +436,23 @@ class Life(HeapTest):
             signal.signal(signal.SIGALRM, old)
         self.h["works"] = 1
         self.assertEqual(self.h["works"], 1)
+
+    def test_interrupted_pipeline(self) -> None:
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        queue = self.h.queue()
+        old = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with self.assertRaises(KeyboardInterrupt):
+                with self.h.pipeline():
+                    result = queue._get_first(None)
+        finally:
+            signal.signal(signal.SIGALRM, old)
+        # What was sent is still on its way.
+        queue.put(5)
+        self.assertEqual(result.result(), 5)
 
     def test_close_wakes_who_waits(self) -> None:
         h = heapd.connect(self.address)
