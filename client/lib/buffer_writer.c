@@ -196,14 +196,28 @@ static void free_writer(struct heapd_buffer_writer *writer)
     free(writer);
 }
 
+/*
+ * Pages that were just made wait in a list of this processor before all of the kernel knows them. To whoever seals they
+ * look as if somebody held them, and it stops every processor to be sure. Advice about any page, as one of the stack,
+ * empties that list first, at a tenth of the price.
+ */
+static void settle_pages(void)
+{
+    char here;
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)madvise((void *)((uintptr_t)&here & ~(page_bytes - 1)), (size_t)page_bytes, MADV_COLD);
+}
+
 /* All bytes are where they belong, and nobody has them mapped for writing, not even we. */
 static int prepare_seal(struct heapd_buffer_writer *writer, struct heapd_error *error)
 {
     int code = hd_check_process(writer->connection, error);
     if (!code && writer->fd < 0 && writer->data)
         code = write_parts(writer, 0, writer->data, (size_t)writer->bytes, error);
-    if (!code && writer->fd >= 0)
+    if (!code && writer->fd >= 0) {
         unmap(writer);
+        settle_pages();
+    }
     return code;
 }
 

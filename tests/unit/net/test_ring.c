@@ -557,6 +557,99 @@ static void bells_mean_nothing(void **state)
     close_ring(&end);
 }
 
+/* Nobody can shrink the memory, but its pages can be taken away: they read as zero, and that is a lie like others. */
+static void holes_in_its_memory_end_a_session(void **state)
+{
+    struct fixture *f = *state;
+    struct end honest = open_ring(f);
+    for (int part = 0; part < 3; part++) {
+        struct end end = {.fd = dial(f), .passed = -1};
+        uint8_t bytes[64];
+        /* As open_ring, but the descriptor is kept. */
+        ask(f, end.fd, FAKE_RING, 1, NULL, 0);
+        (void)hear_reply(f, &end, bytes, sizeof bytes);
+        assert_true(end.passed >= 0);
+        size_t memory_bytes = hd_ring_memory_bytes(RING_BYTES, RING_BYTES);
+        end.control = mmap(NULL, memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, end.passed, 0);
+        assert_true(end.control != MAP_FAILED);
+        assert_int_equal(hd_ring_init(&end.ring, end.control, RING_BYTES, RING_BYTES, false), 0);
+        ring_echo(f, &end, 2, 100);
+        int all = fallocate(end.passed, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, part ? 4096 * (part - 1) : 0,
+                            part ? 4096 : (off_t)memory_bytes);
+        assert_int_equal(all, 0);
+        if (part == 2) {
+            /* The client's own bytes: what it sends next is there again. */
+            ring_echo(f, &end, 3, 100);
+        } else {
+            (void)send(end.fd, "", 1, MSG_NOSIGNAL);
+            AWAIT(f, is_closed(end.fd));
+        }
+        close_ring(&end);
+        ring_echo(f, &honest, 5, 10);
+    }
+    assert_int_equal(stats(f).rings_broken_count, 2);
+    close_ring(&honest);
+}
+
+static void send_descriptors(const struct end *end, unsigned count)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int) * 16)];
+    } control = {.bytes = {0}};
+    char byte = 0;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    *rights =
+        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count)};
+    for (unsigned i = 0; i < count; i++)
+        memcpy(CMSG_DATA(rights) + i * sizeof(int), &end->fd, sizeof end->fd);
+    assert_int_equal(sendmsg(end->fd, &message, MSG_NOSIGNAL), 1);
+}
+
+/* Nobody is to send any: they are closed as they come, its own connection's among them. */
+static void descriptors_among_bells_are_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct end end = open_ring(f);
+    unsigned before = descriptors();
+    uint64_t count = stats(f).unexpected_descriptors_count;
+    for (unsigned i = 1; i <= 40; i++) {
+        send_descriptors(&end, 1 + i % 16);
+        ring_echo(f, &end, i + 1, 10);
+        count += 1 + i % 16;
+    }
+    AWAIT(f, stats(f).unexpected_descriptors_count == count);
+    assert_int_equal(descriptors(), before);
+    close_ring(&end);
+    AWAIT(f, stats(f).connection_count == 0);
+}
+
+/* A header that promises more than ever comes; or less than a header. */
+static void half_a_frame_and_the_end_leave_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[100000];
+    unsigned before = descriptors();
+    size_t used_bytes = fake_counts(f->server)->used_bytes;
+    const size_t sizes[] = {1, HD_FRAME_HEADER_BYTES - 1, HD_FRAME_HEADER_BYTES, 5000, sizeof bytes - 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct end end = open_ring(f);
+        ring_echo(f, &end, 2, 10);
+        (void)put_frame(bytes, FAKE_ECHO, 3, NULL, sizeof bytes - HD_FRAME_HEADER_BYTES);
+        ring_push(f, &end, bytes, sizes[i]);
+        close_ring(&end);
+        AWAIT(f, stats(f).connection_count == 0);
+        turn(f);
+        assert_int_equal(descriptors(), before);
+        assert_true(fake_counts(f->server)->used_bytes <= used_bytes + 1024);
+    }
+}
+
 static void one_that_is_over_is_told_and_closed(void **state)
 {
     struct fixture *f = *state;
@@ -610,6 +703,9 @@ int main(void)
         TEST(who_sends_on_behind_the_request_is_closed),
         cmocka_unit_test(one_that_ended_half_before_its_ring_leaves_nothing),
         TEST(bells_mean_nothing),
+        TEST(holes_in_its_memory_end_a_session),
+        TEST(descriptors_among_bells_are_closed),
+        TEST(half_a_frame_and_the_end_leave_nothing),
         TEST(one_that_is_over_is_told_and_closed),
         TEST(stopping_sends_what_is_left),
     };
