@@ -82,11 +82,53 @@ static void who_finds_no_descriptor_is_told(void **state)
     bb_daemon_stop(&bb);
 }
 
+/* Thousands of buffers where there are descriptors for some: the others are refused, and nothing else is. */
+static void buffers_beyond_the_descriptors_are_refused(void **state)
+{
+    (void)state;
+    enum { ASKED = 3000 };
+    static heapd_handle handles[ASKED];
+    struct heapd_connection *heap;
+    struct heapd_buffer *buffer;
+    bb_daemon_start(&bb, NULL);
+    assert_int_equal(join(&heap), 0);
+    const rlim_t most = bb_daemon_descriptors(&bb) + 100;
+    assert_int_equal(prlimit(bb.pid, RLIMIT_NOFILE, &(struct rlimit){most, most}, NULL), 0);
+    unsigned made = 0, refused = 0;
+    for (unsigned i = 0; i < ASKED; i++) {
+        int code = heapd_buffer_put(heap, &i, sizeof i, &handles[made], &error);
+        if (code == 0) {
+            made++;
+            continue;
+        }
+        assert_int_equal(code, HEAPD_EDESCRIPTORS);
+        assert_non_null(strstr(error.message, "open files"));
+        refused++;
+    }
+    assert_in_range(made, 50, 110);
+    assert_true(refused > 0);
+    /* What there is can be had as long as one descriptor is left for it. */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(heapd_release(heap, handles[--made]), 0);
+    BB_AWAIT(stat(heap, "buffers_count") == made);
+    BB_AWAIT(bb_daemon_descriptors(&bb) <= most - 2);
+    assert_int_equal(heapd_buffer_get(heap, handles[0], &buffer, &error), 0);
+    heapd_buffer_release(buffer);
+    while (made > 0)
+        assert_int_equal(heapd_release(heap, handles[--made]), 0);
+    BB_AWAIT(stat(heap, "buffers_count") == 0);
+    BB_AWAIT(bb_daemon_descriptors(&bb) <= most - 90);
+    assert_int_equal(heapd_buffer_put(heap, "again", 5, &handles[0], &error), 0);
+    heapd_close(heap);
+    bb_daemon_stop(&bb);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_soft_limit_is_raised),
         cmocka_unit_test(who_finds_no_descriptor_is_told),
+        cmocka_unit_test(buffers_beyond_the_descriptors_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
