@@ -7,6 +7,8 @@
 
 #include "os/shared.h"
 
+#define PAGE_BYTES ((size_t)4096)
+
 static int error_of(int number)
 {
     return number == EMFILE || number == ENFILE ? HD_EDESCRIPTORS : HD_ESYSTEM;
@@ -34,6 +36,13 @@ void *hd_linux_shared_map(void *context, int fd, size_t bytes)
     (void)context;
     void *pointer = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return pointer == MAP_FAILED ? NULL : pointer;
+}
+
+/* As the client's library does before it asks to seal: client/lib/buffer_writer.c says why. */
+static void settle_pages(void)
+{
+    char here;
+    (void)madvise((void *)((uintptr_t)&here & ~(uintptr_t)(PAGE_BYTES - 1)), PAGE_BYTES, MADV_COLD);
 }
 
 int hd_linux_shared_seal(void *context, int fd)
@@ -69,6 +78,7 @@ int hd_linux_shared_write(void *context, int fd, uint64_t offset, const void *fr
             return HD_ESYSTEM;
         done += put > 0 ? (size_t)put : 0;
     }
+    settle_pages();
     return 0;
 }
 

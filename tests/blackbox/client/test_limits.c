@@ -111,8 +111,7 @@ static void buffers_beyond_the_descriptors_are_refused(void **state)
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(heapd_release(heap, handles[--made]), 0);
     BB_AWAIT(stat(heap, "buffers_count") == made);
-    BB_AWAIT(bb_daemon_descriptors(&bb) <= most - 2);
-    assert_int_equal(heapd_buffer_get(heap, handles[0], &buffer, &error), 0);
+    BB_AWAIT(heapd_buffer_get(heap, handles[0], &buffer, &error) == 0); /* a helper's thread closes */
     heapd_buffer_release(buffer);
     while (made > 0)
         assert_int_equal(heapd_release(heap, handles[--made]), 0);
