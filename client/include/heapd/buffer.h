@@ -38,8 +38,8 @@ HEAPD_API int heapd_buffer_create(struct heapd_connection *connection, uint64_t 
                                   struct heapd_error *error) HEAPD_MUST_USE;
 /*
  * The same without waiting; the ticket must be asked for. Its result becomes a writer by the second, which takes handle
- * and descriptor out of it; on failure they stay there (HEAPD_EDESCRIPTORS: this process could take none), and the handle
- * is to be released. The result is to be cleared in either case.
+ * and descriptor out of it; on failure they stay there (HEAPD_EDESCRIPTORS: this process could take none), and the
+ * handle is to be released. The result is to be cleared in either case.
  */
 HEAPD_API int heapd_begin_buffer_create(struct heapd_connection *connection, uint64_t bytes, heapd_ticket *ticket,
                                         struct heapd_error *error) HEAPD_MUST_USE;
@@ -49,7 +49,8 @@ HEAPD_API int heapd_buffer_writer_take(struct heapd_connection *connection, stru
 HEAPD_API void *heapd_buffer_writer_data(struct heapd_buffer_writer *writer);
 /* Its handle, for who wants to bind it or put it somewhere before it is sealed. It goes with the writer. */
 HEAPD_API heapd_handle heapd_buffer_writer_handle(const struct heapd_buffer_writer *writer);
-/* A file of its bytes, to read from another file or a socket into; -1 over TCP. Lent until it is sealed or abandoned. */
+/* A file of its bytes, to read from another file or a socket into; -1 over TCP. Lent until it is sealed or abandoned.
+ */
 HEAPD_API int heapd_buffer_writer_fd(const struct heapd_buffer_writer *writer);
 /* Copies bytes in, without mapping it: faster for bytes that lie somewhere already. HEAPD_EINDEX. */
 HEAPD_API int heapd_buffer_write(struct heapd_buffer_writer *writer, uint64_t offset, const void *data, size_t bytes,
@@ -84,19 +85,21 @@ struct heapd_buffer;
 /*
  * Maps a sealed buffer, read only. The second time it is only counted: by the same handle, which still names the same
  * bytes, without asking the daemon; by another, in one round trip. It stays after the handle is released, after
- * heapd_close even, until heapd_buffer_release. HEAPD_ENOT_SEALED, HEAPD_ETYPE, HEAPD_EDESCRIPTORS; HEAPD_ENOMEM: this
- * process cannot map it.
+ * heapd_close even, until heapd_buffer_release: what is mapped still when nobody holds the buffer any more is beyond
+ * the daemon's accounting, and counts in the system's alone. HEAPD_ENOT_SEALED, HEAPD_ETYPE, HEAPD_EDESCRIPTORS;
+ * HEAPD_ENOMEM: this process cannot map it.
  */
 HEAPD_API int heapd_buffer_get(struct heapd_connection *connection, heapd_handle handle, struct heapd_buffer **out,
                                struct heapd_error *error) HEAPD_MUST_USE;
 /*
- * The same without waiting for it; the ticket must be asked for. Its result becomes a buffer by the second, and is to be
- * cleared after that; `handle` is that of the request. Over TCP it reads the bytes, and waits for them.
+ * The same without waiting for it; the ticket must be asked for. Its result becomes a buffer by the second, and is to
+ * be cleared after that; `handle` is that of the request. Over TCP it reads the bytes, and waits for them.
  */
 HEAPD_API int heapd_begin_buffer_get(struct heapd_connection *connection, heapd_handle handle, heapd_ticket *ticket,
                                      struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_buffer_take(struct heapd_connection *connection, heapd_handle handle,
-                                const struct heapd_result *result, struct heapd_buffer **out, struct heapd_error *error) HEAPD_MUST_USE;
+                                const struct heapd_result *result, struct heapd_buffer **out,
+                                struct heapd_error *error) HEAPD_MUST_USE;
 /* Lent until the release that belongs to the get. From any thread. */
 HEAPD_API const void *heapd_buffer_data(const struct heapd_buffer *buffer);
 HEAPD_API uint64_t heapd_buffer_bytes(const struct heapd_buffer *buffer);
