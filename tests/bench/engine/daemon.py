@@ -18,17 +18,21 @@ IDLE_SECONDS = 3
 DAEMON_CORE, CLIENTS_CORE = 0, 1
 
 
+def cores():
+    return sorted(os.sched_getaffinity(0))
+
+
 def on_core(core, at_once=False):
     """What a child does before it becomes a program. `at_once`: whatever else runs there is interrupted for it."""
     def prepare():
-        if len(os.sched_getaffinity(0)) < 2:
+        if len(cores()) < 2:
             return
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
         try:
             if at_once:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         except PermissionError:
             pass  # its rows about its own delay will say so
+        os.sched_setaffinity(0, {cores()[core]})
     return prepare
 
 
@@ -60,6 +64,8 @@ class Pinger:
 
     def __init__(self, folder, address, phase):
         self.argv = [os.path.join(folder, "bench_ping"), address]
+        if len(cores()) > 1:
+            self.argv += ["--echo-core", str(cores()[DAEMON_CORE])]
         self.phase = phase
 
     def __enter__(self):

@@ -158,6 +158,9 @@ class Bench:
                 Case("the same, max", f"{phase}: ping, max", "idle", "idle: ping, max", worst=True),
                 Case("how late the pinging process was woken, p99.9", f"{phase}: delay, p99.9", "idle",
                      "idle: delay, p99.9"),
+                Case("what a thread that only answers takes meanwhile, p99.9", f"{phase}: echo, p99.9", "idle",
+                     "idle: echo, p99.9"),
+                Case("the same, max", f"{phase}: echo, max", "idle", "idle: echo, max", worst=True),
                 Case("stolen by the host meanwhile", f"{phase}: stolen"),
             ]
         for kind in ("young", "full", "free", "compact", "other"):

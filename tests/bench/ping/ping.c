@@ -1,7 +1,7 @@
 /*
  * A client that pings at a steady pace, beside whatever else loads the daemon.
  *
- *     bench_ping ADDRESS [--interval-us N] [--seconds N]
+ *     bench_ping ADDRESS [--interval-us N] [--seconds N] [--echo-core N]
  *
  * Pings every N microseconds (1000) over the socket, for so many seconds or, without them, until standard input
  * ends, so that a program can put it around what it measures. Prints rows of label, value and unit with tabs between:
@@ -10,14 +10,19 @@
  *     ping, median  p99  p99.9  max      from sending to the reply
  *     delay, p99.9  max           how late this process was woken: the machine's own scheduling, the daemon's share
  *                                 being no more than that it was busy
+ *     echo, p99.9  max            with --echo-core: the same to a thread on that processor that does nothing but answer,
+ *                                 half an interval later: what the machine itself costs, at the same time and place
  *     missed                      pings left out, since the one before had not come back in time
  *     stolen                      CPU time that the host of a virtual machine gave to others meanwhile
  */
 #include <heapd/heapd.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +38,42 @@ static void sleep_until(uint64_t when_ns)
     struct timespec when = {.tv_sec = (time_t)(when_ns / 1000000000u), .tv_nsec = (long)(when_ns % 1000000000u)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) != 0)
         ;
+}
+
+/* What is sent to sockets[0] comes back: the other end is a thread of its own, with this one's priority. */
+static int sockets[2];
+
+static void *echo(void *unused)
+{
+    char byte;
+    (void)unused;
+    while (read(sockets[1], &byte, 1) == 1 && write(sockets[1], &byte, 1) == 1)
+        ;
+    return NULL;
+}
+
+static void start_echo(uint64_t core)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    pthread_attr_init(&attributes);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0 ||
+        pthread_attr_setaffinity_np(&attributes, sizeof cores, &cores) != 0 ||
+        pthread_create(&thread, &attributes, echo, NULL) != 0)
+        bench_die("no thread that answers");
+    pthread_attr_destroy(&attributes);
+}
+
+static void ping_echo(struct bench_histogram *echoes)
+{
+    char byte = 0;
+    uint64_t sent_ns = now_ns();
+    if (write(sockets[0], &byte, 1) != 1 || read(sockets[0], &byte, 1) != 1)
+        bench_die("the thread that answers has gone");
+    bench_histogram_add(echoes, now_ns() - sent_ns);
 }
 
 static bool input_has_ended(void)
@@ -74,13 +115,16 @@ static void report(const char *what, const struct bench_histogram *histogram, bo
 int main(int argc, char **argv)
 {
     uint64_t interval_ns = 1000000, seconds = 0;
+    bool has_echo = false;
     if (argc < 2 || argc % 2)
-        bench_die("usage: bench_ping ADDRESS [--interval-us N] [--seconds N]");
+        bench_die("usage: bench_ping ADDRESS [--interval-us N] [--seconds N] [--echo-core N]");
     for (int i = 2; i < argc; i += 2) {
         if (strcmp(argv[i], "--interval-us") == 0)
             interval_ns = bench_count(argv[i + 1]) * 1000;
         else if (strcmp(argv[i], "--seconds") == 0)
             seconds = bench_count(argv[i + 1]);
+        else if (strcmp(argv[i], "--echo-core") == 0 && (has_echo = true))
+            start_echo(strtoull(argv[i + 1], NULL, 10));
         else
             bench_die("unknown option");
     }
@@ -91,7 +135,7 @@ int main(int argc, char **argv)
     options.ring = HEAPD_RING_NEVER;
     if (heapd_connect(argv[1], &options, &connection, &error) != 0)
         bench_die(error.message);
-    static struct bench_histogram pings, delays;
+    static struct bench_histogram pings, delays, echoes;
     uint64_t missed = 0;
     double stolen = stolen_ms();
     for (int i = 0; i < 100; i++) /* what is slow once only */
@@ -106,6 +150,11 @@ int main(int argc, char **argv)
         uint64_t back_ns = now_ns();
         bench_histogram_add(&delays, sent_ns - due_ns);
         bench_histogram_add(&pings, back_ns - sent_ns);
+        if (has_echo && now_ns() < due_ns + interval_ns / 2) {
+            sleep_until(due_ns + interval_ns / 2);
+            ping_echo(&echoes);
+            back_ns = now_ns();
+        }
         due_ns += interval_ns;
         /* One that is overdue is not made up for: it would measure the one before again. */
         for (; due_ns < back_ns; due_ns += interval_ns)
@@ -114,6 +163,8 @@ int main(int argc, char **argv)
     bench_row("pings", (double)pings.count, "pings");
     report("ping", &pings, true);
     report("delay", &delays, false);
+    if (has_echo)
+        report("echo", &echoes, false);
     bench_row("missed", (double)missed, "pings");
     bench_row("stolen", stolen_ms() - stolen, "ms");
     heapd_close(connection);
