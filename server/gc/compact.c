@@ -22,12 +22,12 @@
 #define CAUTION_MAX 3
 /* Words of the table that count as a unit, if nothing in them lives; and entries that live and stay where they are. */
 #define WORDS_PER_UNIT 16
-#define ENTRIES_PER_UNIT 4
+#define ENTRIES_PER_UNIT 2
 /* The blocks of a container beside its own are elsewhere: asking whether they leave waits for memory. */
-#define UNITS_PER_RELOCATE 16
-#define UNITS_PER_BLOCK 16
+#define UNITS_PER_RELOCATE 24
+#define UNITS_PER_BLOCK 24
 /* Copying so many bytes counts as one unit. */
-#define COPIED_BYTES_PER_UNIT 64
+#define COPIED_BYTES_PER_UNIT 32
 
 /* Those that are empty are as good as gone. */
 static uint64_t arena_count(const struct hd_gc *gc)

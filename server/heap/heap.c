@@ -162,12 +162,17 @@ bool hd_heap_has_work(const struct hd_heap *heap)
 
 bool hd_heap_step(struct hd_heap *heap, uint64_t units)
 {
-    (void)hd_heap_release_step(heap, units);
     uint64_t left = units;
+    if (has_spare_memory(heap)) {
+        /* As long as there is other work, half of the slice: unmapping is as dear as any. */
+        left = units / 2;
+        (void)hd_heap_release_step(heap, units - left);
+    }
     if (heap->gc.dead_count) {
         /* Freeing first: it gives memory back, and what it frees need not be traced. */
-        left = units / 2;
-        hd_gc_reap(&heap->gc, (units - left) / UNITS_PER_REAPED + 1);
+        uint64_t part = left / 2;
+        left -= part;
+        hd_gc_reap(&heap->gc, part / UNITS_PER_REAPED + 1);
     }
     if (heap->gc.phase != HD_PHASE_IDLE)
         hd_gc_full_step(&heap->gc, left);
