@@ -171,11 +171,6 @@ void hd_line_notify_all(struct hd_line *line, struct hd_line *lock_line)
     move_all(line, &lock_line->first, &lock_line->last);
 }
 
-bool hd_sync_has_woken(const struct hd_objects *objects)
-{
-    return objects->sync->woken_first != NULL;
-}
-
 struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects)
 {
     struct hd_sync_waiter *waiter = objects->sync->woken_first;

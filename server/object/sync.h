@@ -157,7 +157,10 @@ bool hd_sync_is_given(const struct hd_sync_waiter *waiter);
 /* Of a condition: does it wait for the lock again? */
 bool hd_sync_is_relocking(const struct hd_sync_waiter *waiter);
 /* Is somebody in the outbox? */
-bool hd_sync_has_woken(const struct hd_objects *objects);
+static inline bool hd_sync_has_woken(const struct hd_objects *objects)
+{
+    return objects->sync->woken_first != NULL;
+}
 /* The first of the outbox, taken out; NULL: it is empty. */
 struct hd_sync_waiter *hd_sync_next_woken(struct hd_objects *objects);
 /* Its client was told; it keeps what it was given. The item is the caller's from now on. */

@@ -3,7 +3,6 @@
 #include <stdint.h>
 
 #define ALIGN ((size_t)16)
-#define CHUNK_HEADER_BYTES ((sizeof(struct hd_arena_chunk) + ALIGN - 1) & ~(ALIGN - 1))
 
 static int add_chunk(struct hd_rpc_arena *arena, size_t bytes)
 {
@@ -13,7 +12,7 @@ static int add_chunk(struct hd_rpc_arena *arena, size_t bytes)
     chunk->next = arena->first;
     chunk->bytes = bytes;
     arena->first = chunk;
-    arena->at = (char *)chunk + CHUNK_HEADER_BYTES;
+    arena->at = (char *)chunk + HD_ARENA_CHUNK_HEADER_BYTES;
     arena->end = (char *)chunk + bytes;
     return 0;
 }
@@ -27,8 +26,8 @@ void *hd_rpc_arena_get(struct hd_rpc_arena *arena, size_t bytes)
     bytes = bytes ? (bytes + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
     if (bytes > (size_t)(arena->end - arena->at)) {
         size_t chunk_bytes = HD_ARENA_FIRST_BYTES * 4;
-        if (chunk_bytes < bytes + CHUNK_HEADER_BYTES)
-            chunk_bytes = bytes + CHUNK_HEADER_BYTES;
+        if (chunk_bytes < bytes + HD_ARENA_CHUNK_HEADER_BYTES)
+            chunk_bytes = bytes + HD_ARENA_CHUNK_HEADER_BYTES;
         arena->error = add_chunk(arena, chunk_bytes);
         if (arena->error)
             return NULL;
@@ -71,7 +70,7 @@ void hd_rpc_arena_reset(struct hd_rpc_arena *arena)
         arena->first = chunk->next;
         hd_allocator_free(arena->allocator, chunk, chunk->bytes);
     }
-    arena->at = (char *)arena->first + CHUNK_HEADER_BYTES;
+    arena->at = (char *)arena->first + HD_ARENA_CHUNK_HEADER_BYTES;
     arena->end = (char *)arena->first + arena->first->bytes;
 }
 

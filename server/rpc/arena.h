@@ -9,6 +9,7 @@
 #define HEAPD_RPC_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/allocator.h"
@@ -23,6 +24,9 @@ struct hd_arena_chunk {
     struct hd_arena_chunk *next;
     size_t bytes; /* with this header */
 };
+
+/* A multiple of what memory is aligned to. */
+#define HD_ARENA_CHUNK_HEADER_BYTES ((sizeof(struct hd_arena_chunk) + 15) & ~(size_t)15)
 
 struct hd_rpc_arena {
     const struct hd_allocator *allocator; /* borrow, until fini */
@@ -40,6 +44,11 @@ int hd_rpc_arena_init(struct hd_rpc_arena *arena, const struct hd_allocator *all
 void hd_rpc_arena_fini(struct hd_rpc_arena *arena);
 /* Takes everything back. */
 void hd_rpc_arena_reset(struct hd_rpc_arena *arena);
+/* Was anything handed out since? */
+static inline bool hd_rpc_arena_is_used(const struct hd_rpc_arena *arena)
+{
+    return arena->first->next || arena->at != (const char *)arena->first + HD_ARENA_CHUNK_HEADER_BYTES;
+}
 /*
  * Makes `arena` out of what `from` holds; `from` is then empty and ready. HD_ENOMEM:
  * nothing has changed.

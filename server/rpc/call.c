@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "gc/tags.h"
+#include "rpc/follow.h"
 #include "rpc/private.h"
 #include "rpc/slowlog.h"
-#include "rpc/follow.h"
 
 void hd_call_init(struct hd_call *call, struct hd_rpc_connection *connection, uint16_t method, uint64_t request_id)
 {
@@ -155,6 +155,29 @@ static int run(struct hd_call *call, const struct hd_frame *frame, const uint8_t
     return hd_call_do(call, frame, body);
 }
 
+/*
+ * One that was read by hand, of a connection of which nothing is unfinished and no batch is open: what `run` would
+ * check cannot be.
+ */
+static bool is_usual(const struct hd_rpc_connection *connection, const struct hd_call *call,
+                     const struct hd_frame *frame)
+{
+    return call->ahead && call->ahead->hot.request && connection->greeted && !connection->batch &&
+           !connection->unfinished_count && !connection->release.phase && !connection->reading &&
+           frame->body_bytes < HD_SLOWLOG_BODY_MIN && !(frame->flags | frame->descriptors) && frame->request_id &&
+           !(call->operation->flags & (HD_OP_ADMIN | HD_OP_CONTINUES));
+}
+
+static int run_usual(struct hd_call *call)
+{
+    hd_slowlog_begin_short(call->server);
+    count(call, 1);
+    int result = call->operation->run(call, call->ahead->hot.request);
+    if (hd_rpc_arena_is_used(&call->server->arena))
+        hd_rpc_arena_reset(&call->server->arena);
+    return result;
+}
+
 bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body,
                  const struct hd_ahead_frame *ahead)
 {
@@ -167,7 +190,7 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     call.operation = hd_operation_find(frame->method);
     call.ahead = ahead;
     hd_tags_choose(&call.heap->gc, call.session->tag);
-    int result = run(&call, frame, body);
+    int result = is_usual(connection, &call, frame) ? run_usual(&call) : run(&call, frame, body);
     if (result == HD_CALL_LATER)
         return false;
     /* It holds nothing: a safe point. */
@@ -183,10 +206,12 @@ bool hd_call_run(struct hd_rpc_connection *connection, const struct hd_frame *fr
     /* Who cannot even say Hello does not speak this protocol. */
     if (!connection->greeted)
         hd_connection_end(connection);
-    hd_slowlog_ran(connection, frame->method, frame->body_bytes);
+    if (hd_slowlog_is_due(call.server))
+        hd_slowlog_ran(connection, frame->method, frame->body_bytes);
     if (call.server->followers && call.server->followers->request_count)
         hd_follow_request(connection, frame->method, frame->body_bytes, result < 0);
-    hd_sync_answer(call.server);
+    if (hd_sync_has_woken(call.objects))
+        hd_sync_answer(call.server);
     hd_events_after(call.server);
     return true;
 }

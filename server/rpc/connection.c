@@ -1,6 +1,6 @@
 /* One connection: frames in, frames out. */
-#include "rpc/private.h"
 #include "rpc/follow.h"
+#include "rpc/private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -175,6 +175,15 @@ bool hd_connection_has_room(struct hd_rpc_connection *connection)
     return false;
 }
 
+/* What is true of nearly all requests, and a part of hd_connection_has_room. */
+static inline bool has_room_already(const struct hd_rpc_connection *connection)
+{
+    const struct hd_buffer *output = &connection->output;
+    return output->capacity_bytes - output->end >= HD_REPLY_ROOM_BYTES &&
+           hd_buffer_readable(output) <= connection->server->config.output_high_bytes &&
+           connection->passing.count <= HD_PASSING_MAX;
+}
+
 size_t hd_rpc_frame_bytes(const struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count)
 {
     struct hd_frame frame;
@@ -266,12 +275,13 @@ size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes
     for (unsigned i = 0; i < HD_TURN_REQUESTS && taken < count && !connection->over; i++) {
         struct hd_frame frame;
         /* Short requests may be about long lists and keys. */
-        if (units + (server->heap->objects.work_units + server->heap->settled_units - work_before) >= server->turn_units)
+        if (units + (server->heap->objects.work_units + server->heap->settled_units - work_before) >=
+            server->turn_units)
             break;
         const struct hd_ahead_frame *ahead = NULL;
         if (!is_held(connection))
             ahead = next_ahead(connection, bytes + taken, count - taken);
-        if (ahead && !hd_connection_has_room(connection))
+        if (ahead && !has_room_already(connection) && !hd_connection_has_room(connection))
             break;
         if (ahead)
             frame = ahead->frame;

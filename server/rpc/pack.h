@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "alloc/value.h"
 #include "common/varint.h"
 
 #define HD_PACKED_MAX_BYTES 32
@@ -60,6 +61,28 @@ static inline uint8_t *hd_pack_handle(uint8_t *to, uint64_t handle, uint32_t typ
     to = hd_varint_put(to, handle);
     *to++ = HD_WIRE_TAG(10, HD_WIRE_VARINT);
     return hd_varint_put(to, type);
+}
+
+/* Any value that is no reference; HD_ABSENT is none. */
+static inline uint8_t *hd_pack_inline(hd_value value, uint8_t *to)
+{
+    switch (hd_value_tag(value)) {
+    case HD_TAG_INT:
+        return hd_pack_int(to, hd_value_to_int(value));
+    case HD_TAG_FLOAT:
+        return hd_pack_real(to, hd_value_to_double(value));
+    case HD_TAG_STR:
+        to = hd_pack_bytes_head(to, 6, hd_value_short_size(value));
+        break;
+    case HD_TAG_BYTES:
+        to = hd_pack_bytes_head(to, 7, hd_value_short_size(value));
+        break;
+    default:
+        return value == HD_NONE ? hd_pack_none(to) : hd_pack_bool(to, value == HD_TRUE);
+    }
+    /* All that there is room for, whatever the size: one copy of a fixed length. */
+    memcpy(to, hd_value_short_bytes(&value), HD_INLINE_BYTES_MAX);
+    return to + hd_value_short_size(value);
 }
 
 #endif

@@ -32,23 +32,20 @@ void hd_reply_end(struct hd_call *call, size_t bytes, uint8_t flags)
 /* For what fits the room that was made before the request ran. */
 static uint8_t *begin_small(struct hd_call *call)
 {
-    uint8_t *body = NULL;
-    int error = hd_reply_begin(call, HD_SMALL_REPLY_BYTES, &body);
-    assert(!error);
-    return error ? NULL : body;
+    const struct hd_buffer *output = output_of(call);
+    assert(output->capacity_bytes - output->end >= HD_REPLY_ROOM_BYTES);
+    return output->data + output->end + HD_FRAME_HEADER_BYTES;
 }
 
 void hd_reply_empty(struct hd_call *call)
 {
-    if (begin_small(call))
-        hd_reply_end(call, 0, 0);
+    (void)begin_small(call);
+    hd_reply_end(call, 0, 0);
 }
 
 static void reply_small(struct hd_call *call, const ProtobufCMessage *message, uint8_t flags)
 {
-    uint8_t *body = begin_small(call);
-    if (body)
-        hd_reply_end(call, protobuf_c_message_pack(message, body), flags);
+    hd_reply_end(call, protobuf_c_message_pack(message, begin_small(call)), flags);
 }
 
 void hd_reply_error(struct hd_call *call, int error)
@@ -86,15 +83,13 @@ int hd_reply_message(struct hd_call *call, const ProtobufCMessage *message, uint
 void hd_reply_bool(struct hd_call *call, bool boolean)
 {
     uint8_t *body = begin_small(call);
-    if (body)
-        hd_reply_end(call, (size_t)(hd_pack_bool(body, boolean) - body), 0);
+    hd_reply_end(call, (size_t)(hd_pack_bool(body, boolean) - body), 0);
 }
 
 void hd_reply_count(struct hd_call *call, uint64_t count)
 {
     uint8_t *body = begin_small(call);
-    if (body)
-        hd_reply_end(call, (size_t)(hd_pack_int(body, (int64_t)count) - body), 0);
+    hd_reply_end(call, (size_t)(hd_pack_int(body, (int64_t)count) - body), 0);
 }
 
 /* How many bytes of the value would travel; false: it does not travel plain. */
@@ -191,7 +186,8 @@ int hd_reply_pack(struct hd_call *call, hd_value value, hd_handle into, uint8_t 
     }
     const char *kind = hd_kind_name(hd_kind_of(call->objects, value));
     if (!into)
-        return hd_fail(call, HD_ENOT_PLAIN, "a part of the result is %s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
+        return hd_fail(call, HD_ENOT_PLAIN, "a part of the result is %s %s", strchr("aeiou", kind[0]) ? "an" : "a",
+                       kind);
     *size = (size_t)(hd_pack_handle(to, into, (uint32_t)hd_kind_of(call->objects, value)) - to);
     *is_handle = true;
     return 0;
@@ -202,8 +198,7 @@ static void reply_handle(struct hd_call *call, hd_value value)
     uint8_t *body = begin_small(call);
     uint32_t type = (uint32_t)hd_kind_of(call->objects, value);
     hd_session_fill(call->session, call->into, value);
-    if (body)
-        hd_reply_end(call, (size_t)(hd_pack_handle(body, call->into, type) - body), 0);
+    hd_reply_end(call, (size_t)(hd_pack_handle(body, call->into, type) - body), 0);
 }
 
 void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
@@ -223,6 +218,12 @@ void hd_reply_value(struct hd_call *call, hd_value value, bool as_object)
 
 int hd_reply_result(struct hd_call *call, hd_value value, bool as_object)
 {
+    /* No object is behind most of them: nothing to look up, nothing to give back. */
+    if (!as_object && hd_value_tag(value) != HD_TAG_REF) {
+        uint8_t *body = begin_small(call);
+        hd_reply_end(call, (size_t)(hd_pack_inline(value, body) - body), 0);
+        return 0;
+    }
     int error = hd_reply_prepare(call, value, as_object);
     if (error)
         hd_gc_release(&call->heap->gc, value);

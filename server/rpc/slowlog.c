@@ -4,9 +4,6 @@
 
 #include "rpc/inspect.h"
 
-/* Work and bytes below which a request is not worth a look at the clock. */
-#define UNITS_MIN 4096u
-#define BODY_MIN 4096u
 /* What a unit that objects tell of usually takes. */
 #define NS_PER_UNIT 20u
 
@@ -34,7 +31,7 @@ static uint64_t now_ns(const struct hd_rpc_server *server)
 void hd_slowlog_begin(struct hd_rpc_server *server, const struct hd_operation *operation, uint32_t body_bytes)
 {
     struct hd_slowlog *log = server->slowlog;
-    bool may_be_long = body_bytes >= BODY_MIN || (operation && operation->flags & HD_OP_CONTINUES);
+    bool may_be_long = body_bytes >= HD_SLOWLOG_BODY_MIN || (operation && operation->flags & HD_OP_CONTINUES);
     log->since_ns = may_be_long && log->threshold_ns ? now_ns(server) : 0;
     log->units = server->heap->objects.work_units;
 }
@@ -65,7 +62,7 @@ void hd_slowlog_ran(struct hd_rpc_connection *connection, uint16_t method, uint3
         uint64_t now = now_ns(server);
         if (now - log->since_ns >= log->threshold_ns)
             add(connection, method, body_bytes, now, now - log->since_ns, false);
-    } else if (units >= UNITS_MIN && log->threshold_ns && units * NS_PER_UNIT >= log->threshold_ns) {
+    } else if (units >= HD_SLOWLOG_UNITS_MIN && log->threshold_ns && units * NS_PER_UNIT >= log->threshold_ns) {
         add(connection, method, body_bytes, now_ns(server), units * NS_PER_UNIT, false);
     }
 }

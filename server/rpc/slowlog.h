@@ -19,6 +19,10 @@
 #define HD_SLOWLOG_ENTRIES 128u
 #define HD_SLOWLOG_USUAL_NS UINT64_C(10000000)
 
+/* Work and bytes below which a request is not worth a look at the clock. */
+#define HD_SLOWLOG_UNITS_MIN 4096u
+#define HD_SLOWLOG_BODY_MIN 4096u
+
 struct hd_slow_request {
     uint64_t number; /* from 1 */
     uint64_t session;
@@ -44,6 +48,18 @@ int hd_slowlog_new(struct hd_rpc_server *server) HD_MUST_USE;
 void hd_slowlog_free(struct hd_rpc_server *server);
 /* A request is to be run. */
 void hd_slowlog_begin(struct hd_rpc_server *server, const struct hd_operation *operation, uint32_t body_bytes);
+/* The same for one of few bytes that does not go on in slices. */
+static inline void hd_slowlog_begin_short(struct hd_rpc_server *server)
+{
+    server->slowlog->since_ns = 0;
+    server->slowlog->units = server->heap->objects.work_units;
+}
+/* Is what was run worth a look? */
+static inline bool hd_slowlog_is_due(const struct hd_rpc_server *server)
+{
+    const struct hd_slowlog *log = server->slowlog;
+    return log->since_ns || server->heap->objects.work_units - log->units >= HD_SLOWLOG_UNITS_MIN;
+}
 /* It was run. */
 void hd_slowlog_ran(struct hd_rpc_connection *connection, uint16_t method, uint32_t body_bytes);
 /* One that went on in slices ends. */

@@ -183,6 +183,10 @@ int hd_call_key(struct hd_call *call, const Heapd__V1__Value *value, struct hd_c
         take_hash(call, value, &out->key);
         return 0;
     }
+    if (value && value->kind_case == HEAPD__V1__VALUE__KIND_INTEGER && hd_int_fits(value->integer)) {
+        out->key = hd_key_of(hd_value_int(value->integer));
+        return 0;
+    }
     if (value && value->kind_case == HEAPD__V1__VALUE__KIND_BYTES) {
         out->key = hd_key_of_bytes(HD_TAG_BYTES, value->bytes.data, value->bytes.len);
         take_hash(call, value, &out->key);

@@ -106,6 +106,38 @@ static void check_write(const uint8_t *data, size_t size)
     check_written(&value, out, hd_pack_handle(out, number, HEAPD__V1__TYPE__TYPE_DICT));
 }
 
+/* Values without an object: as a reply has them, straight from the word. */
+static void check_inline(const uint8_t *data, size_t size)
+{
+    const hd_value singles[] = {HD_NONE, HD_FALSE, HD_TRUE};
+    uint64_t number = 0;
+    double real;
+    hd_value word;
+    uint8_t out[HD_PACKED_MAX_BYTES];
+    Heapd__V1__Value value = HEAPD__V1__VALUE__INIT;
+    memcpy(&number, data, size < sizeof number ? size : sizeof number);
+    memcpy(&real, &number, sizeof real);
+    for (size_t i = 0; i < sizeof singles / sizeof singles[0]; i++) {
+        value.kind_case = i ? HEAPD__V1__VALUE__KIND_BOOLEAN : HEAPD__V1__VALUE__KIND_NONE;
+        value.boolean = i != 1;
+        check_written(&value, out, hd_pack_inline(singles[i], out));
+    }
+    value.kind_case = HEAPD__V1__VALUE__KIND_INTEGER;
+    value.integer = (int64_t)number >> 3; /* what an inline int holds */
+    check_written(&value, out, hd_pack_inline(hd_value_int(value.integer), out));
+    value.kind_case = HEAPD__V1__VALUE__KIND_REAL;
+    value.real = real;
+    if (hd_value_from_double(real, &word))
+        check_written(&value, out, hd_pack_inline(word, out));
+    value.kind_case = HEAPD__V1__VALUE__KIND_STR;
+    value.str =
+        (ProtobufCBinaryData){size < HD_INLINE_BYTES_MAX ? size : HD_INLINE_BYTES_MAX, (uint8_t *)(uintptr_t)data};
+    check_written(&value, out, hd_pack_inline(hd_value_short(HD_TAG_STR, data, value.str.len), out));
+    value.kind_case = HEAPD__V1__VALUE__KIND_BYTES;
+    value.bytes = value.str;
+    check_written(&value, out, hd_pack_inline(hd_value_short(HD_TAG_BYTES, data, value.bytes.len), out));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -119,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(body);
     check_read(which, body, size - 1);
     check_write(body, size - 1);
+    check_inline(body, size - 1);
     free(body);
     return 0;
 }

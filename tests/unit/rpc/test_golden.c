@@ -156,7 +156,7 @@ static void take_answers(struct recorder *recorder)
     size_t count;
     const uint8_t *bytes = hd_rpc_output(client->connection, &count);
     for (size_t at = 0; at < count;) {
-        struct hd_frame frame;
+        struct hd_frame frame = {0};
         assert_int_equal(hd_frame_read(bytes + at, count - at, HD_FRAME_MAX_BODY_BYTES, &frame), 0);
         write_line(recorder->file, '<', bytes + at, HD_FRAME_HEADER_BYTES + frame.body_bytes);
         at += HD_FRAME_HEADER_BYTES + frame.body_bytes;
