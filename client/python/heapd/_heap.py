@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterable, Iterator, TypeVar
 
 from . import _buffers, _heapd, _inspect, _proxies, _sync
 from ._daemon import Daemon
-from .errors import ForeignProxy, PickleRefused
+from .errors import Changed, ForeignProxy, PickleRefused
 
 T = TypeVar("T")
 # Heap has methods of these names.
@@ -405,6 +405,9 @@ class Heap(_heapd.Connection):
         return found
 
     def _plain(self, proxy: _heapd.Proxy) -> Any:
+        for _ in range(_proxies._TRIES):
+            with contextlib.suppress(Changed):
+                return proxy._export(self._make_plain)
         return proxy._export(self._make_plain)
 
     def _make_plain(self, name: str, attributes: _Dict[str, Any]) -> Any:

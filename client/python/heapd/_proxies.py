@@ -6,12 +6,13 @@ in Python. Reading a container gives plain Python containers of what it holds, i
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import operator
 from typing import Any, Callable, Iterable, Iterator
 
 from . import _heapd
 from ._heapd import Proxy
-from .errors import PickleRefused
+from .errors import Changed, PickleRefused
 
 # The numbers of enum heapd_type.
 LIST, TUPLE, DICT, SET, CLASS, INSTANCE = 7, 8, 9, 10, 11, 12
@@ -20,6 +21,9 @@ LIST, TUPLE, DICT, SET, CLASS, INSTANCE = 7, 8, 9, 10, 11, 12
 _INDEX, _COUNT, _REMOVE = 1, 4, 8
 # The number of enum heapd_view.
 _KEYS = 1
+
+# How often what others change meanwhile is tried again.
+_TRIES = 20
 
 # How many elements an iterator fetches at a time.
 _CHUNK = 512
@@ -30,6 +34,14 @@ def _plain(value: Any) -> Any:
     return value._values() if isinstance(value, Container) else value
 
 
+def _copied(proxy: Proxy) -> Any:
+    """A shallow copy on the daemon, which takes several slices if it is long."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(Changed):
+            return proxy._copy(False)
+    return proxy._copy(False)
+
+
 class Container(Proxy):
     """What all proxies have in common."""
 
@@ -38,6 +50,15 @@ class Container(Proxy):
 
     def _values(self) -> Any:
         raise NotImplementedError
+
+    def _read(self) -> tuple[Any, Any]:
+        """Its contents; or None, if there are containers among them, and a copy on the daemon, which stands still."""
+        with contextlib.suppress(Changed):
+            found = self._read_shallow()
+            return found, self if found is not None else _copied(self)
+        # Long, and others change it all the time.
+        still = _copied(self)
+        return still._read_shallow(), still
 
     def __reduce__(self) -> Any:
         return self._heap._reduce(self)
@@ -67,10 +88,9 @@ class Sequence(Container):
     __slots__ = ()
 
     def _values(self) -> list[Any]:
-        found = self._read_shallow()
-        # What others change meanwhile: a copy on the daemon stands still.
+        found, still = self._read()
         if found is None:
-            return _read_items(self._copy(False))
+            return _read_items(still)
         return found if type(found) is list else list(found)
 
     def _get_slice(self, index: slice) -> Any:
@@ -207,8 +227,8 @@ class Tuple(Sequence):
     __slots__ = ()
 
     def _values(self) -> Any:
-        found = self._read_shallow()
-        return tuple(found) if found is not None else tuple(_read_items(self._copy(False)))
+        found, still = self._read()
+        return tuple(found if found is not None else _read_items(still))
 
     def _get_slice(self, index: slice) -> Any:
         return tuple(super()._get_slice(index))
@@ -258,10 +278,9 @@ class Dict(Container):
         return list(self._heap._plain(self._gather(_KEYS, False)))
 
     def _values(self) -> dict[Any, Any]:
-        found = self._read_shallow()
+        found, still = self._read()
         if found is not None:
             return found  # type: ignore[no-any-return]
-        still = self._copy(False)
         keys = still._keys()
         return dict(zip(keys, _read_items(still, keys)))
 

@@ -48,13 +48,22 @@ PyObject *hp_call_pair(PyObject *self, PyObject *key, PyObject *value, hp_begin_
     return hp_answer(proxy->owner, code, ticket, &error, form, key, NULL);
 }
 
+/* An interrupted request may fill its handle all the same. Of one that failed there is nothing to release. */
+static void give_back(struct hp_connection *owner, heapd_handle handle)
+{
+    if (owner->connection)
+        (void)heapd_release(owner->connection, handle);
+}
+
 PyObject *hp_made(struct hp_connection *owner, int code, heapd_ticket ticket, const struct heapd_error *error,
                   heapd_handle handle, int type)
 {
     if (code)
         return hp_raise(error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
+    if (hp_wait(owner, ticket, NULL, NULL)) {
+        give_back(owner, handle);
         return NULL;
+    }
     return hp_proxy_new(owner, handle, type);
 }
 
@@ -75,6 +84,7 @@ PyObject *hp_made_and_read(struct hp_connection *owner, int code, heapd_ticket t
         Py_XDECREF(value);
         Py_XDECREF(traceback);
         Py_XDECREF(found);
+        give_back(owner, handle);
         return NULL;
     }
     PyErr_Restore(kind, value, traceback);
@@ -82,8 +92,7 @@ PyObject *hp_made_and_read(struct hp_connection *owner, int code, heapd_ticket t
         Py_DECREF(found);
         return hp_open(owner) ? hp_proxy_new(owner, handle, type) : NULL;
     }
-    if (owner->connection)
-        (void)heapd_release(owner->connection, handle);
+    give_back(owner, handle);
     return found;
 }
 

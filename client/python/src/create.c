@@ -46,9 +46,7 @@ PyObject *hp_create_container(PyObject *self, PyObject *arguments)
     if (code)
         return hp_raise(&error, NULL);
     owner->unreported |= !waits;
-    if (waits && hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, type);
+    return waits ? hp_made(owner, 0, ticket, NULL, handle, type) : hp_proxy_new(owner, handle, type);
 }
 
 PyObject *hp_create_class(PyObject *self, PyObject *arguments)
@@ -72,11 +70,7 @@ PyObject *hp_create_class(PyObject *self, PyObject *arguments)
         if (hp_name(PyTuple_GetItem(fields, i), &attributes[i]))
             return NULL;
     int code = heapd_begin_create_class(connection, text, 0, attributes, (size_t)count, &handle, &ticket, &error);
-    if (code)
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, HEAPD_TYPE_CLASS);
+    return hp_made(owner, code, ticket, &error, handle, HEAPD_TYPE_CLASS);
 }
 
 /* instance(class, attributes): a new instance, in one request. */
@@ -131,11 +125,7 @@ PyObject *hp_create_instance(PyObject *self, PyObject *arguments)
         hp_value_done(&sent[i]);
     if (failed)
         return NULL;
-    if (code)
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, HEAPD_TYPE_INSTANCE);
+    return hp_made(owner, code, ticket, &error, handle, HEAPD_TYPE_INSTANCE);
 }
 
 PyObject *hp_create_redeem(PyObject *self, PyObject *secret)

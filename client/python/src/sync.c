@@ -249,9 +249,6 @@ PyObject *hp_sync_create(PyObject *self, PyObject *arguments)
         }
         options.lock = HP_PROXY(lock)->handle;
     }
-    if (heapd_begin_create_sync(connection, &options, &handle, &ticket, &error))
-        return hp_raise(&error, NULL);
-    if (hp_wait(owner, ticket, NULL, NULL))
-        return NULL;
-    return hp_proxy_new(owner, handle, type);
+    int code = heapd_begin_create_sync(connection, &options, &handle, &ticket, &error);
+    return hp_made(owner, code, ticket, &error, handle, type);
 }

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import copy
 import dataclasses
 import gc
@@ -453,6 +454,49 @@ class Life(HeapTest):
         # What was sent is still on its way.
         queue.put(5)
         self.assertEqual(result.result(), 5)
+
+    def test_interrupted_reading_holds_nothing(self) -> None:
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        long, sets = self.h.list(range(100_000)), (self.h.set(range(50_000)), self.h.set(range(30_000, 90_000)))
+        held = self.h.held
+        old = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            for step in range(1, 30):
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_REAL, step / 1000)
+                    for _ in range(3):
+                        long[1:-1]
+                        sets[0] | sets[1]
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+        self.h.ping()
+        self.assertEqual(self.h.held, held)
+
+    def test_read_while_others_change(self) -> None:
+        long, stop = self.h.list(range(30_000)), threading.Event()
+        other = heapd.connect(self.address)
+        self.h["long"] = long
+
+        def change() -> None:
+            mine = other["long"]
+            while not stop.is_set():
+                mine.append(1)
+                mine.pop()
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        try:
+            for _ in range(20):
+                self.assertIn(len(long[:]), (30_000, 30_001))
+                self.assertIn(len(long.plain()), (30_000, 30_001))
+        finally:
+            stop.set()
+            thread.join()
+            other.close()
 
     def test_close_wakes_who_waits(self) -> None:
         h = heapd.connect(self.address)
