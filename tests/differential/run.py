@@ -4,10 +4,12 @@ Random operations on real Python objects and on heapd's, side by side. `run.py -
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 import registry
 import wire
@@ -21,6 +23,7 @@ import tables     # noqa: F401
 
 OPERATIONS_PER_WORLD = 20000
 OPERATIONS_PER_CHECK = 150
+DEATHS_PER_CHECK = 0.3  # the others pass without a collection
 
 
 class Daemon:
@@ -44,13 +47,38 @@ class Daemon:
         return status
 
 
-def run_world(path, seed, count, only):
-    """One session with a seed of its own, so that a difference can be found again soon."""
+class Stopped(Exception):
+    """Somebody else wants us to end."""
+
+
+def stop(number, _):
+    raise Stopped("signal %d" % number)
+
+
+def tell(daemon, it, seed, done, error):
+    """Whatever ended a world: how to have it again, and what became of the daemon."""
+    print("\nSTOPPED by %s: %s" % (type(error).__name__, error))
+    print("after %d operations of this world, %d in all" % (it.steps if it else 0, done + (it.steps if it else 0)))
+    print("again: run.py --seed %d --worlds 1" % seed)
+    for request, name, expected in it.log[-30:] if it else ():
+        print("  %d %.150s -> %.150s" % (request, name, expected))
+    try:
+        print("the daemon ended with status %d" % daemon.process.wait(timeout=1))
+    except subprocess.TimeoutExpired:
+        print("the daemon still runs")
+    if not isinstance(error, (world.Difference, Stopped, EOFError, TimeoutError)):
+        traceback.print_exception(error)
+    sys.stdout.flush()
+
+
+def run_world(daemon, seed, count, only, done):
+    """One session with a seed of its own, so that a difference can be found again soon. Operations, and deaths that were seen."""
     chosen = random.Random(seed)
     functions = [(f, w) for f, w in registry.OPERATIONS if not only or f.__name__ in only]
     names, weights = zip(*functions)
-    it = world.World(wire.Connection(path), chosen)
+    it = None
     try:
+        it = world.World(wire.Connection(daemon.path), chosen)
         next_check = OPERATIONS_PER_CHECK
         while it.steps < count:
             it.make_room()
@@ -60,15 +88,15 @@ def run_world(path, seed, count, only):
                 pass  # it chose what it has no handle of; nothing was done
             if it.steps >= next_check:
                 it.check()
+                if it.watched and chosen.random() < DEATHS_PER_CHECK:
+                    it.check_deaths()
                 next_check = it.steps + OPERATIONS_PER_CHECK
         it.check()
-    except (world.Difference, EOFError, TimeoutError) as error:
-        print("\nDIFFERENCE after %d operations: %s" % (it.steps, error))
-        print("again: run.py --seed %d --worlds 1" % seed)
-        for request, name, expected in it.log[-30:]:
-            print("  %d %.150s -> %.150s" % (request, name, expected))
-        raise SystemExit(1)
-    return it.steps
+    except BaseException as error:
+        tell(daemon, it, seed, done, error)
+        raise SystemExit(1) from None
+    it.connection.socket.close()
+    return it.steps, it.deaths
 
 
 def main():
@@ -84,15 +112,19 @@ def main():
     print("seed %d" % seed, flush=True)
     sys.setrecursionlimit(2000)
     sys.set_int_max_str_digits(0)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, stop)
     daemon = Daemon(arguments.daemon)
-    begun, done, worlds = time.monotonic(), 0, 0
+    begun, done, deaths, worlds = time.monotonic(), 0, 0, 0
     while done < arguments.operations and not (arguments.seconds and time.monotonic() - begun > arguments.seconds):
-        done += run_world(daemon.path, seed + worlds, min(OPERATIONS_PER_WORLD, arguments.operations - done), arguments.only)
-        worlds += 1
+        count = min(OPERATIONS_PER_WORLD, arguments.operations - done)
+        steps, died = run_world(daemon, seed + worlds, count, arguments.only, done)
+        done, deaths, worlds = done + steps, deaths + died, worlds + 1
         if worlds == arguments.worlds:
             break
     status = daemon.end()
-    print("%d operations in %d worlds, %.1f s: no difference" % (done, worlds, time.monotonic() - begun))
+    print("%d operations in %d worlds, %.1f s, %d deaths seen through weak references: no difference" %
+          (done, worlds, time.monotonic() - begun, deaths))
     if status:
         raise SystemExit("the daemon ended with status %d" % status)
 

@@ -306,10 +306,6 @@ def set_compare(world):
 
 # ---- weak references --------------------------------------------------------------------------------------------------------
 
-class Weak:
-    """What stands for heapd's weak reference of an object that Python has no weak references of."""
-
-
 @operation(2)
 def weak_reference(world):
     value = world.pick(list, dict, set)
@@ -322,4 +318,7 @@ def weak_reference(world):
         return isinstance(answer, wire.Handle)
     world.run("weak()", lambda: True, GET_REFERENT, wire.number(1, handle) + wire.number(2, found), check=check)
     world.release(found)
-    world.release(handle)
+    if world.random.random() < 0.5:
+        world.watch(value, handle)  # until it dies: World.check_deaths
+    else:
+        world.release(handle)

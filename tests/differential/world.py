@@ -2,7 +2,9 @@
 Objects that exist twice: in this Python, and in heapd. An operation runs on both, and what came out is compared: the
 value, the type of the error, and from time to time the whole graph, with who shares what with whom.
 """
+import gc
 import struct
+import weakref
 
 import wire
 
@@ -12,6 +14,8 @@ ERRORS = {
     7: ("KeyError",), 9: ("AttributeError",), 8: ("NameError",), 31: ("OverflowError",), 35: ("ValueError",),
     36: ("ZeroDivisionError",), 37: ("RecursionError",), 40: ("TypeError",), 41: ("RuntimeError",),
 }
+
+GC_COLLECT, WATCHED_MAX = 96, 16
 
 CONTAINERS = (list, dict, set, tuple, frozenset)
 MUTABLE = (list, dict, set)
@@ -42,6 +46,9 @@ class World:
         self.steps = 0
         self.log = []
         self.extra = []         # second handles of objects: (object, handle)
+        self.reachable = set()  # ids, as of the last collection
+        self.deaths = 0         # seen through weak references
+        self.watched = []       # weak references: (what gives the object, or None, heapd's handle)
         for nan in (float("nan"), float("nan")):
             self.hold_new(nan)
 
@@ -186,6 +193,51 @@ class World:
         for _, handle in self.extra:
             self.release(handle)
         self.extra = []
+
+    def watch(self, value, handle):
+        """A weak reference of heapd's, and Python's; of lists and dicts there are none, but what is not reachable is dead."""
+        if isinstance(value, set):
+            self.watched.append((weakref.ref(value), handle))
+        else:
+            self.watched.append((lambda: value if id(value) in self.reachable else None, handle))
+        if len(self.watched) > WATCHED_MAX:
+            self.release(self.watched.pop(0)[1])
+
+    def find_reachable(self):
+        stack = list(self.held)
+        self.reachable = set()
+        while stack:
+            value = stack.pop()
+            if isinstance(value, CONTAINERS) and id(value) not in self.reachable:
+                self.reachable.add(id(value))
+                stack += value
+                if isinstance(value, dict):
+                    stack += value.values()
+
+    def check_deaths(self):
+        """After a collection here and there, the same weak references lead to something."""
+        self.settle()
+        self.log.clear()
+        gc.collect()
+        self.find_reachable()
+        flags, bodies = self.connection.wait(self.connection.send(GC_COLLECT, wire.number(1, 2)))
+        if flags & wire.ERROR:
+            raise Difference("collect: %r" % (bodies[-1],))
+        watched, self.watched = self.watched, []
+        for here, handle in watched:
+            found = self.new_handle()
+            request = self.connection.send(wire.GET_REFERENT, wire.number(1, handle) + wire.number(2, found))
+            flags, bodies = self.connection.wait(request)
+            value, answer = here(), wire.value_of(bodies[-1])
+            if flags & wire.ERROR or isinstance(answer, wire.Handle) != (value is not None):
+                raise Difference("a weak reference: Python: %r, heapd: %r" % (value, bodies[-1]))
+            if value is not None:
+                self.extra.append((value, found))  # is it the same one? the next check tells
+                self.watched.append((here, handle))
+            else:
+                self.deaths += 1
+                self.give_back(found)
+                self.release(handle)
 
     def compare_graphs(self, here, there):
         """Equal, and of what can change the same object here exactly where there is the same object there."""
