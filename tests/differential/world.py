@@ -2,9 +2,7 @@
 Objects that exist twice: in this Python, and in heapd. An operation runs on both, and what came out is compared: the
 value, the type of the error, and from time to time the whole graph, with who shares what with whom.
 """
-import gc
 import struct
-import weakref
 
 import wire
 
@@ -48,7 +46,7 @@ class World:
         self.extra = []         # second handles of objects: (object, handle)
         self.reachable = set()  # ids, as of the last collection
         self.deaths = 0         # seen through weak references
-        self.watched = []       # weak references: (what gives the object, or None, heapd's handle)
+        self.watched = []       # weak references: (object, handle of the reference)
         for nan in (float("nan"), float("nan")):
             self.hold_new(nan)
 
@@ -195,11 +193,11 @@ class World:
         self.extra = []
 
     def watch(self, value, handle):
-        """A weak reference of heapd's, and Python's; of lists and dicts there are none, but what is not reachable is dead."""
-        if isinstance(value, set):
-            self.watched.append((weakref.ref(value), handle))
-        else:
-            self.watched.append((lambda: value if id(value) in self.reachable else None, handle))
+        """
+        A weak reference of heapd's. Python has none of lists and dicts, and its own would see what a frame of this test still holds; so
+        what can be reached says what is alive.
+        """
+        self.watched.append((value, handle))
         if len(self.watched) > WATCHED_MAX:
             self.release(self.watched.pop(0)[1])
 
@@ -215,25 +213,24 @@ class World:
                     stack += value.values()
 
     def check_deaths(self):
-        """After a collection here and there, the same weak references lead to something."""
+        """After a collection weak references lead to what can be reached, and to nothing else."""
         self.settle()
         self.log.clear()
-        gc.collect()
         self.find_reachable()
         flags, bodies = self.connection.wait(self.connection.send(GC_COLLECT, wire.number(1, 2)))
         if flags & wire.ERROR:
             raise Difference("collect: %r" % (bodies[-1],))
         watched, self.watched = self.watched, []
-        for here, handle in watched:
+        for value, handle in watched:
             found = self.new_handle()
             request = self.connection.send(wire.GET_REFERENT, wire.number(1, handle) + wire.number(2, found))
             flags, bodies = self.connection.wait(request)
-            value, answer = here(), wire.value_of(bodies[-1])
-            if flags & wire.ERROR or isinstance(answer, wire.Handle) != (value is not None):
-                raise Difference("a weak reference: Python: %r, heapd: %r" % (value, bodies[-1]))
-            if value is not None:
+            lives, answer = id(value) in self.reachable, wire.value_of(bodies[-1])
+            if flags & wire.ERROR or isinstance(answer, wire.Handle) != lives:
+                raise Difference("a weak reference: Python: %s %r, heapd: %r" % (lives, value, bodies[-1]))
+            if lives:
                 self.extra.append((value, found))  # is it the same one? the next check tells
-                self.watched.append((here, handle))
+                self.watched.append((value, handle))
             else:
                 self.deaths += 1
                 self.give_back(found)
