@@ -200,6 +200,14 @@ void hd_watch_remove(struct hd_heap *heap, struct hd_subscription *subscription)
 
 /* ---- telling ---- */
 
+/* So that its next change is seen. */
+static void mark(struct hd_heap *heap, const struct hd_subscription *subscription)
+{
+    uint32_t index = hd_table_find(&heap->table, subscription->identity);
+    if (index)
+        hd_gc_watch(&heap->gc, index);
+}
+
 struct hd_subscription *hd_watch_next(struct hd_heap *heap)
 {
     struct hd_subscription *subscription = heap->watch->changed_first;
@@ -207,10 +215,22 @@ struct hd_subscription *hd_watch_next(struct hd_heap *heap)
         return NULL;
     leave_line(heap->watch, subscription);
     subscription->untold_count++;
-    uint32_t index = hd_table_find(&heap->table, subscription->identity);
-    if (index)
-        hd_gc_watch(&heap->gc, index);
+    mark(heap, subscription);
     return subscription;
+}
+
+struct hd_subscription *hd_watch_last(const struct hd_heap *heap)
+{
+    return heap->watch->changed_last;
+}
+
+void hd_watch_forget_behind(struct hd_heap *heap, const struct hd_subscription *last)
+{
+    while (heap->watch->changed_last != last) {
+        struct hd_subscription *subscription = heap->watch->changed_last;
+        leave_line(heap->watch, subscription);
+        mark(heap, subscription);
+    }
 }
 
 bool hd_watch_is_gone(const struct hd_heap *heap, const struct hd_subscription *subscription)

@@ -55,6 +55,13 @@ struct hd_watch {
     uint64_t name_count; /* of these, to names */
 };
 
+/*
+ * For changes that may be undone, in one go: the last in line before them; and, once they were undone, those behind
+ * it have not changed.
+ */
+struct hd_subscription *hd_watch_last(const struct hd_heap *heap);
+void hd_watch_forget_behind(struct hd_heap *heap, const struct hd_subscription *last);
+
 /* HD_ENOMEM. */
 int hd_watch_init(struct hd_heap *heap) HD_MUST_USE;
 void hd_watch_fini(struct hd_heap *heap);

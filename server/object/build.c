@@ -475,7 +475,10 @@ static int join(struct hd_builder *builder, uint64_t units)
         if (builder->in_slices)
             hd_work_keep(&builder->join.work);
     }
-    return hd_work_step(&builder->join.work, units);
+    builder->objects->undo = builder->undo;
+    int result = hd_work_step(&builder->join.work, units);
+    builder->objects->undo = NULL;
+    return result;
 }
 
 /* A short literal goes into its dict without a table of its own, unless it may have to be undone. */

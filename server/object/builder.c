@@ -31,12 +31,16 @@ static int extend_list(struct hd_builder *builder, hd_value list)
 {
     if (builder->done_count > HD_ELEMENTS_MAX)
         return HD_ETOO_LARGE;
+    builder->objects->undo = builder->undo;
     int error = hd_list_reserve(builder->objects, list, (uint32_t)builder->done_count);
     for (size_t i = 0; !error && i < builder->done_count; i++) {
         error = hd_list_append(builder->objects, list, builder->done[i]);
         hd_gc_shade(builder->objects->gc, builder->done[i]);
+        if (error)
+            break;
         builder->done[i] = HD_ABSENT;
     }
+    builder->objects->undo = NULL;
     return error;
 }
 
@@ -93,23 +97,20 @@ int hd_builder_finish(struct hd_builder *builder, hd_value *out)
 
 static int build_at_once(struct hd_objects *objects, const struct hd_build *build, hd_value into, hd_value *out)
 {
-    struct hd_builder builder = {0};
+    struct hd_builder builder = {.undo = objects->undo};
+    objects->undo = NULL;
     hd_builder_begin(&builder, objects, build, into);
     int error = hd_builder_step(&builder, UINT64_MAX);
     if (error == 1)
         error = hd_builder_finish(&builder, out);
     hd_builder_fini(&builder);
+    objects->undo = builder.undo;
     return error;
 }
 
 int hd_build_value(struct hd_objects *objects, const struct hd_build *build, hd_value *out)
 {
-    /* Nobody knows what is being made yet, so there is nothing to undo. */
-    struct hd_undo *undo = objects->undo;
-    objects->undo = NULL;
-    int error = build_at_once(objects, build, HD_ABSENT, out);
-    objects->undo = undo;
-    return error;
+    return build_at_once(objects, build, HD_ABSENT, out);
 }
 
 static bool can_extend(const struct hd_objects *objects, hd_value container)

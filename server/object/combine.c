@@ -11,9 +11,10 @@
 
 #include <string.h>
 
-#include "object/hash_table.h"
 #include "object/combine_small.h"
+#include "object/hash_table.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 enum { TARGET, OTHERS, ASIDE, RESULT };
 
@@ -107,8 +108,7 @@ static int new_result(struct hd_combine *combine)
 
 static int run(struct hd_combine *combine, enum hd_combine_action action, hd_value container, hd_value filter)
 {
-    int error =
-        hd_source_begin(combine->work.objects, container, HD_VIEW_KEYS, false, &combine->source);
+    int error = hd_source_begin(combine->work.objects, container, HD_VIEW_KEYS, false, &combine->source);
     combine->action = action;
     combine->filter = filter;
     combine->running = error == 0;
@@ -179,8 +179,7 @@ static int difference_stage(struct hd_combine *combine)
                        : run(combine, HD_COMBINE_COPY, left, HD_ABSENT);
     }
     uint32_t next = filters ? stage : stage - 1;
-    return next >= combine->count ? STAGES_OVER
-                                  : run(combine, HD_COMBINE_DISCARD, other_at(combine, next), HD_ABSENT);
+    return next >= combine->count ? STAGES_OVER : run(combine, HD_COMBINE_DISCARD, other_at(combine, next), HD_ABSENT);
 }
 
 /* What of the other two sets is in one alone. */
@@ -223,7 +222,7 @@ static int relation_stage(struct hd_combine *combine)
     case HD_SET_PROPER_SUBSET:
     case HD_SET_SUBSET: {
         bool equality = relation == HD_SET_EQUAL || relation == HD_SET_NOT_EQUAL;
-        bool fits = equality                              ? left_count == other_count
+        bool fits = equality                           ? left_count == other_count
                     : relation == HD_SET_PROPER_SUBSET ? left_count < other_count
                                                        : left_count <= other_count;
         if (!fits)
@@ -344,6 +343,11 @@ static int finish(struct hd_combine *combine)
         work->held[RESULT] = HD_ABSENT;
         return 1;
     }
+    int error = hd_undo_prepare(objects);
+    if (error)
+        return error;
+    hd_undo_note(objects, &(struct hd_undo_note){
+                              .kind = HD_UNDO_CLEARED, .owner = work->held[TARGET], .value = work->held[RESULT]});
     hd_table_exchange(objects, work->held[TARGET], work->held[RESULT]);
     return 1;
 }
@@ -358,6 +362,25 @@ static void begin_again(struct hd_combine *combine)
     combine->running = false;
     set_held(combine, RESULT, HD_ABSENT);
     set_held(combine, ASIDE, HD_ABSENT);
+}
+
+/* Goes on until the units are used up. */
+static int run_stages(struct hd_combine *combine, uint64_t *units)
+{
+    for (;;) {
+        if (!combine->running) {
+            int result = next_stage(combine);
+            if (result == STAGES_OVER)
+                return finish(combine);
+            if (result)
+                return result;
+        }
+        int result = run_stage(combine, units);
+        if (result <= 0)
+            return result;
+        combine->running = false;
+        combine->stage++;
+    }
 }
 
 static int step(struct hd_work *work, uint64_t units)
@@ -376,20 +399,10 @@ static int step(struct hd_work *work, uint64_t units)
         if (result)
             return result;
     }
-    for (;;) {
-        if (!combine->running) {
-            int result = next_stage(combine);
-            if (result == STAGES_OVER)
-                return finish(combine);
-            if (result)
-                return result;
-        }
-        int result = run_stage(combine, &units);
-        if (result <= 0)
-            return result;
-        combine->running = false;
-        combine->stage++;
-    }
+    uint64_t left = units;
+    int result = run_stages(combine, &left);
+    work->objects->work_units += (units - left) / 4;
+    return result;
 }
 
 /* ---- watching --------------------------------------------------------------- */

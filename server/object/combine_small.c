@@ -7,6 +7,7 @@
 
 #include "object/hash_table.h"
 #include "object/payload.h"
+#include "object/undo.h"
 
 enum { TARGET, OTHERS };
 
@@ -63,9 +64,9 @@ static int gather(struct hd_combine *combine, hd_value *out)
     struct hd_objects *objects = combine->work.objects;
     hd_value aside, only = combine->count == 1 ? hd_tuple_at(objects, combine->work.held[OTHERS], 0) : HD_ABSENT;
     /* A table that is not the target itself is that already. */
-    bool fits = hd_is_type(objects, only, HD_TYPE_DICT) ||
-                (!combine->is_dict &&
-                 (hd_is_type(objects, only, HD_TYPE_SET) || hd_is_type(objects, only, HD_TYPE_FROZENSET)));
+    bool fits =
+        hd_is_type(objects, only, HD_TYPE_DICT) ||
+        (!combine->is_dict && (hd_is_type(objects, only, HD_TYPE_SET) || hd_is_type(objects, only, HD_TYPE_FROZENSET)));
     if (fits && only != combine->work.held[TARGET]) {
         *out = hd_gc_retain(objects->gc, only);
         return 0;
@@ -96,8 +97,7 @@ static int look_up(struct hd_combine *combine, hd_value aside, struct found *fou
         if (error)
             return error;
         found[i].hash = key.hash;
-        found[i].key =
-            entry == HD_ENTRY_NONE ? HD_ABSENT : table_of(objects, target)->entries[(size_t)entry * stride];
+        found[i].key = entry == HD_ENTRY_NONE ? HD_ABSENT : table_of(objects, target)->entries[(size_t)entry * stride];
     }
     return 0;
 }
@@ -151,6 +151,32 @@ static void apply(struct hd_combine *combine, hd_value aside, const struct found
     }
 }
 
+/* The same so that it can be undone. It may fail in the midst: whoever has a log open rolls all of it back then. */
+static int apply_noted(struct hd_combine *combine, hd_value aside, const struct found *found)
+{
+    struct hd_objects *objects = combine->work.objects;
+    hd_value target = combine->work.held[TARGET], key_value, value;
+    enum hd_set_operation operation = combine->operation;
+    uint32_t position = 0;
+    bool unused;
+    for (size_t i = 0; hd_dict_next(objects, aside, &position, &key_value, &value); i++) {
+        struct hd_key key = hd_key_of(key_value);
+        int error = 0;
+        if (found[i].key != HD_ABSENT && operation != HD_SET_UNION) {
+            error = hd_set_discard(objects, target, &key, &unused);
+        } else if (operation != HD_SET_DIFFERENCE && combine->is_dict) {
+            error = hd_dict_set(objects, target, &key, hd_gc_retain(objects->gc, value));
+            if (error)
+                hd_gc_release(objects->gc, value);
+        } else if (operation != HD_SET_DIFFERENCE) {
+            error = hd_set_add(objects, target, &key, &unused);
+        }
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
 int hd_combine_small(struct hd_combine *combine)
 {
     struct hd_objects *objects = combine->work.objects;
@@ -166,12 +192,16 @@ int hd_combine_small(struct hd_combine *combine)
     hd_value *scratch = hd_scratch_new(objects, (size_t)count * 2);
     error = scratch ? 0 : HD_ENOMEM;
     /* Room first, since making it may move entries. */
-    if (!error && combine->operation != HD_SET_DIFFERENCE)
+    bool is_noted = hd_undo_is_open(objects);
+    if (!error && combine->operation != HD_SET_DIFFERENCE && !is_noted)
         error = hd_dict_reserve(objects, combine->work.held[TARGET], count);
     if (!error)
         error = look_up(combine, aside, (struct found *)scratch);
-    if (!error)
+    if (!error && is_noted)
+        error = apply_noted(combine, aside, (const struct found *)scratch);
+    else if (!error)
         apply(combine, aside, (const struct found *)scratch);
+    objects->work_units += count;
     hd_scratch_free(objects, scratch);
     hd_gc_release(objects->gc, aside);
     return error ? error : 1;

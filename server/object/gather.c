@@ -102,9 +102,9 @@ static int add_element(struct hd_gather *gather, hd_value first, hd_value second
     return error;
 }
 
-static int step(struct hd_work *work, uint64_t units)
+static int run(struct hd_gather *gather, uint64_t *units)
 {
-    struct hd_gather *gather = (struct hd_gather *)work;
+    struct hd_work *work = &gather->work;
     struct hd_objects *objects = work->objects;
     bool is_sequence = gather->kind == HD_IS_LIST || gather->kind == HD_IS_TUPLE;
     uint64_t each = is_sequence && gather->view != HD_VIEW_ITEMS ? UNITS_PER_APPEND : UNITS_PER_PUT;
@@ -114,7 +114,7 @@ static int step(struct hd_work *work, uint64_t units)
             return error;
     }
     for (;;) {
-        if (units == 0)
+        if (*units == 0)
             return 0;
         uint64_t worked = objects->work_units;
         struct hd_source next = gather->source;
@@ -126,11 +126,19 @@ static int step(struct hd_work *work, uint64_t units)
             return error;
         gather->source = next;
         uint64_t used = each + (objects->work_units - worked);
-        units -= used < units ? used : units;
+        *units -= used < *units ? used : *units;
     }
     work->value = work->held[RESULT];
     work->held[RESULT] = HD_ABSENT;
     return 1;
+}
+
+static int step(struct hd_work *work, uint64_t units)
+{
+    uint64_t left = units;
+    int result = run((struct hd_gather *)work, &left);
+    work->objects->work_units += (units - left) / 4;
+    return result;
 }
 
 static const struct hd_work_kind gather_kind = {.bytes = sizeof(struct hd_gather), .step = step};

@@ -9,7 +9,7 @@
  * (hd_undo_is_open): an element that was taken out has its place left.
  *
  * A function that cannot be undone is not to be called meanwhile: sorting,
- * slices, queues, locks. No safe point comes while a log is open (R3).
+ * changing slices, queues, locks. No safe point comes while a log is open (R3).
  */
 #ifndef HEAPD_OBJECT_UNDO_H
 #define HEAPD_OBJECT_UNDO_H

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "heap/versions.h"
+#include "heap/watch.h"
 #include "object/undo.h"
 #include "rpc/private.h"
 
@@ -168,22 +169,44 @@ static bool frame_at(const struct hd_batch *batch, size_t at, struct hd_frame *f
 
 /* ---- answering a batch that failed ---------------------------------------- */
 
-/* The slot that a request was to fill, so that what builds on it fails, too. */
-static hd_handle into_of(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
+/* A field of 64 bits; 0: there is none. */
+static uint64_t field_of(const ProtobufCMessage *message, const char *name)
+{
+    uint64_t number = 0;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+    if (field)
+        memcpy(&number, (const uint8_t *)message + field->offset, sizeof number);
+    return number;
+}
+
+/* How many a repeated field has. */
+static size_t count_of(const ProtobufCMessage *message, const char *name)
+{
+    size_t count = 0;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+    if (field)
+        memcpy(&count, (const uint8_t *)message + field->quantifier_offset, sizeof count);
+    return count;
+}
+
+/* The slots that a request was to fill, so that what builds on them fails, too. */
+static void find_slots(struct hd_call *call, const struct hd_frame *frame, const uint8_t *body)
 {
     struct hd_rpc_arena *arena = &call->server->arena;
-    hd_handle into = 0;
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(call->operation->request, "into");
-    if (!field)
-        return 0;
     hd_rpc_arena_limit(arena, frame->body_bytes);
     const ProtobufCMessage *message =
         protobuf_c_message_unpack(call->operation->request, &arena->protobuf, frame->body_bytes, body);
-    if (message)
-        memcpy(&into, (const uint8_t *)message + field->offset, sizeof into);
+    if (message) {
+        call->into = field_of(message, "into");
+        call->captures_into = field_of(message, "captures_into");
+        call->captures_count = count_of(message, "captures");
+    }
+    if (message && call->method == HEAPD__V1__METHOD__DICT_POP_ITEM) {
+        call->into = field_of(message, "key_into");
+        call->captures_into = field_of(message, "value_into");
+        call->captures_count = call->captures_into != 0;
+    }
     hd_rpc_arena_reset(arena);
-    return into;
 }
 
 static void answer_one(struct hd_rpc_connection *connection, const struct hd_frame *frame, const uint8_t *body)
@@ -192,7 +215,7 @@ static void answer_one(struct hd_rpc_connection *connection, const struct hd_fra
     struct hd_call call;
     hd_call_init(&call, connection, frame->method, frame->request_id);
     call.operation = hd_operation_find(frame->method);
-    call.into = into_of(&call, frame, body);
+    find_slots(&call, frame, body);
     bool is_first = frame->request_id == batch->failed_request;
     if (is_first)
         memcpy(call.message, batch->message, sizeof call.message);
@@ -326,6 +349,7 @@ static int run_atomically(struct hd_call *call)
     const size_t output_before = hd_buffer_readable(output);
     struct hd_undo undo;
     connection->batch->is_running = true;
+    const struct hd_subscription *changed_before = hd_watch_last(call->heap);
     hd_versions_open(call->server->versions);
     hd_undo_open(call->objects, &undo);
     hd_session_open_journal(call->session);
@@ -336,6 +360,8 @@ static int run_atomically(struct hd_call *call)
         hd_undo_commit(call->objects);
     hd_session_close_journal(call->session, error != 0);
     hd_versions_close(call->server->versions, error != 0);
+    if (error)
+        hd_watch_forget_behind(call->heap, changed_before);
     if (error)
         output->end = output->start + output_before;
     connection->batch->is_running = false;

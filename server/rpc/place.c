@@ -71,7 +71,7 @@ int hd_place_set(struct hd_call *call, struct hd_place *place, hd_value value, b
         error = hd_heap_rebind(call->heap, place->object, place->name->data, place->name->len, value);
         if (!error && was_there)
             call->server->names_epoch = call->heap->names_epoch;
-        else if (!error)
+        else if (!error && !hd_batch_binds(call->connection))
             hd_waiters_bound(call->server, place->name->data, place->name->len);
     }
     return error ? fail(call, error, place) : 0;

@@ -2,6 +2,9 @@
 #include "test.h"
 
 #include <heapd/v1/batch.pb-c.h>
+#include <heapd/v1/containers.pb-c.h>
+#include <heapd/v1/sequence.pb-c.h>
+#include <heapd/v1/watch.pb-c.h>
 #include <time.h>
 
 static uint64_t send_begin(struct rpc_client *client, uint64_t wait_ms)
@@ -125,6 +128,157 @@ static void a_failure_leaves_nothing(void **state)
     committed = send_commit(a);
     expect_object(a, created, HANDLE(2, 2), HEAPD__V1__TYPE__TYPE_LIST);
     expect_empty(a, committed);
+}
+
+static uint64_t send_others(struct rpc_client *client, int method, hd_handle object, Heapd__V1__Value other,
+                            Heapd__V1__SetOperation operation)
+{
+    Heapd__V1__Value *others[] = {&other};
+    Heapd__V1__SetUpdateRequest set = HEAPD__V1__SET_UPDATE_REQUEST__INIT;
+    Heapd__V1__DictUpdateRequest dict = HEAPD__V1__DICT_UPDATE_REQUEST__INIT;
+    set.object = dict.object = object;
+    set.others = dict.others = others;
+    set.n_others = dict.n_others = 1;
+    set.operation = operation;
+    return method == METHOD(SET_UPDATE) ? rpc_send(client, method, &set) : rpc_send(client, method, &dict);
+}
+
+static uint64_t send_extend(struct rpc_client *client, hd_handle object, int64_t from, int count,
+                            hd_handle captures_into)
+{
+    struct builder builder;
+    Heapd__V1__ExtendRequest request = HEAPD__V1__EXTEND_REQUEST__INIT;
+    uint64_t capture = 0;
+    builder_init(&builder);
+    for (int i = 0; i < count; i++)
+        add_node(&builder, HD_KIND_INT, (uint64_t)(from + i));
+    if (captures_into) {
+        add_node(&builder, HD_KIND_LIST, 0);
+        request.captures = &capture;
+        request.n_captures = 1;
+        request.captures_into = captures_into;
+    }
+    Heapd__V1__Literal literal = built(&builder);
+    request.object = object;
+    request.literal = &literal;
+    uint64_t id = rpc_send(client, METHOD(EXTEND), &request);
+    builder_fini(&builder);
+    return id;
+}
+
+static uint64_t send_pop_item(struct rpc_client *client, hd_handle dict)
+{
+    Heapd__V1__DictPopItemRequest request = HEAPD__V1__DICT_POP_ITEM_REQUEST__INIT;
+    request.object = dict;
+    return rpc_send(client, METHOD(DICT_POP_ITEM), &request);
+}
+
+static uint64_t send_compare_and_set(struct rpc_client *client, hd_handle object, int64_t key, int64_t expected,
+                                     int64_t value)
+{
+    Heapd__V1__UpdateRequest request = HEAPD__V1__UPDATE_REQUEST__INIT;
+    Heapd__V1__Value at = rpc_int(key), before = rpc_int(expected), after = rpc_int(value);
+    request.object = object;
+    request.update = HEAPD__V1__UPDATE__UPDATE_COMPARE_AND_SET;
+    request.key = &at;
+    request.expected = &before;
+    request.operand = &after;
+    return rpc_send(client, METHOD(UPDATE), &request);
+}
+
+/* What is in it, and in which order, as a list in a slot. */
+static void list_all(struct rpc_client *client, hd_handle object, uint32_t view, hd_handle into)
+{
+    Heapd__V1__GatherRequest request = HEAPD__V1__GATHER_REQUEST__INIT;
+    Heapd__V1__Value source = rpc_handle(object);
+    request.source = &source;
+    request.view = (Heapd__V1__View)view;
+    request.type = HEAPD__V1__TYPE__TYPE_LIST;
+    request.into = into;
+    expect_object(client, rpc_send(client, METHOD(GATHER), &request), into, HEAPD__V1__TYPE__TYPE_LIST);
+}
+
+static uint64_t send_equal(struct rpc_client *client, hd_handle left, hd_handle right)
+{
+    Heapd__V1__CompareRequest request = HEAPD__V1__COMPARE_REQUEST__INIT;
+    Heapd__V1__Value a = rpc_handle(left), b = rpc_handle(right);
+    request.left = &a;
+    request.relation = (Heapd__V1__Relation)1;
+    request.right = &b;
+    return rpc_send(client, METHOD(COMPARE), &request);
+}
+
+#define A_LIST HANDLE(1, 1)
+#define A_DICT HANDLE(2, 1)
+#define A_SET HANDLE(3, 1)
+#define MORE_DICT HANDLE(4, 1)
+#define MORE_SET HANDLE(5, 1)
+
+/* Of every kind something, on what others changed before in the same batch; the last request decides. */
+static uint64_t send_methods_of_containers(struct rpc_client *a, bool fails, uint64_t *compared)
+{
+    send_extend(a, A_LIST, 100, 50, HANDLE(20, fails ? 1 : 2));
+    send_extend(a, A_DICT, 500, 60, 0);
+    send_pop_item(a, A_DICT);
+    send_others(a, METHOD(DICT_UPDATE), A_DICT, rpc_handle(MORE_DICT), 0);
+    send_pop_item(a, A_DICT);
+    send_extend(a, A_SET, 50, 100, 0);
+    send_others(a, METHOD(SET_UPDATE), A_SET, rpc_handle(MORE_SET), HEAPD__V1__SET_OPERATION__SET_SYMMETRIC_DIFFERENCE);
+    send_extend(a, A_DICT, 0, 20, 0);
+    (void)send_compare_and_set(a, A_DICT, 0, 1, 77);
+    (void)send_compare_and_set(a, A_LIST, 2, 1234, 0);
+    *compared = send_equal(a, A_LIST, A_LIST);
+    return fails ? send_length(a, HANDLE(99, 1)) : send_length(a, A_DICT);
+}
+
+static void methods_of_containers_are_undone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_client *a = &fixture->a, *b = &fixture->b;
+    const hd_handle made[] = {A_LIST, A_DICT, A_SET, MORE_DICT, MORE_SET};
+    const Heapd__V1__Kind kinds[] = {HEAPD__V1__KIND__KIND_LIST, HEAPD__V1__KIND__KIND_DICT, HEAPD__V1__KIND__KIND_SET,
+                                     HEAPD__V1__KIND__KIND_DICT, HEAPD__V1__KIND__KIND_SET};
+    uint64_t versions[5], compared;
+    for (uint32_t i = 0; i < 5; i++) {
+        new_object(a, kinds[i], i + 1);
+        expect_empty(a, send_extend(a, made[i], i == 4 ? 20 : 0, i == 3 ? 3000 : 40, 0));
+        versions[i] = version_of(a, made[i]);
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        list_all(a, made[i], i == 1 ? 3 : 1, HANDLE(30 + i, 1));
+    expect_empty(a, send_bind(a, 0, "d", rpc_handle(A_DICT)));
+    expect_object(b, send_lookup(b, 0, "d", HANDLE(1, 1), true, 0), HANDLE(1, 1), HEAPD__V1__TYPE__TYPE_DICT);
+    Heapd__V1__SubscribeRequest subscribe = HEAPD__V1__SUBSCRIBE_REQUEST__INIT;
+    subscribe.object = HANDLE(1, 1);
+    uint64_t subscription = rpc_send(b, METHOD(SUBSCRIBE), &subscribe);
+    rpc_pump(b);
+    struct rpc_reply reply;
+    assert_true(rpc_take(b, subscription, &reply));
+    expect_empty(a, send_begin(a, 0));
+    uint64_t failed = send_methods_of_containers(a, true, &compared);
+    expect_aborted(a, send_commit(a), failed);
+    rpc_world_check(&fixture->world);
+    /* Values, order and versions are as before, and nobody was told of a change. */
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(version_of(a, made[i]), versions[i]);
+    for (uint32_t i = 0; i < 3; i++) {
+        list_all(a, made[i], i == 1 ? 3 : 1, HANDLE(40 + i, 1));
+        expect_bool(a, send_equal(a, HANDLE(30 + i, 1), HANDLE(40 + i, 1)), true);
+    }
+    assert_false(rpc_take(b, 0, &reply));
+    /* A slot for what was captured is failed, like any other. */
+    expect_aborted(a, send_length(a, HANDLE(20, 1)), failed);
+    expect_empty(a, send_begin(a, 0));
+    uint64_t length = send_methods_of_containers(a, false, &compared);
+    expect_empty(a, send_commit(a));
+    expect_bool(a, compared, true);
+    expect_int(a, length, 1500 - 1);
+    expect_int(a, send_length(a, A_LIST), 40 + 50 + 1);
+    expect_int(a, send_length(a, HANDLE(20, 2)), 0);
+    rpc_world_run(&fixture->world);
+    rpc_pump(b);
+    assert_true(rpc_take(b, 0, &reply) || rpc_take(b, subscription, &reply));
+    rpc_world_check(&fixture->world);
 }
 
 static void what_is_no_batch_is_refused(void **state)
@@ -362,11 +516,16 @@ static size_t dump(struct rpc_client *client, uint32_t slot, uint8_t *out, size_
     struct rpc_reply reply;
     size_t bytes = 0;
     do {
-        while (rpc_pump(client))
-            ;
-        rpc_world_run(client->world);
-        rpc_pump(client);
-        assert_true(rpc_take(client, id, &reply));
+        /* What was sent before may go on in slices, one request after the other. */
+        bool taken = false;
+        for (int i = 0; i < 1000 && !taken; i++) {
+            while (rpc_pump(client))
+                ;
+            rpc_world_run(client->world);
+            rpc_pump(client);
+            taken = rpc_take(client, id, &reply);
+        }
+        assert_true(taken);
         assert_false(reply.frame.flags & HD_FRAME_ERROR);
         assert_true(bytes + reply.frame.body_bytes <= room);
         memcpy(out + bytes, reply.body, reply.frame.body_bytes);
@@ -435,7 +594,7 @@ static uint64_t send_any(struct rpc_client *a, char text[32], uint32_t *next_slo
     int number = rand() % (table == LONG_DICT ? 3000 : 12);
     (void)snprintf(text, 32, "a long key %d", number);
     Heapd__V1__Value key = rpc_str(text), position = rpc_int(rand() % 20);
-    switch (rand() % 16) {
+    switch (rand() % 23) {
     case 0:
         return send_append(a, HANDLE(LIST, 1), rpc_str("a string of some length"));
     case 1:
@@ -462,6 +621,21 @@ static uint64_t send_any(struct rpc_client *a, char text[32], uint32_t *next_slo
         return send_set_attr(a, HANDLE(INSTANCE, 1), rand() % 2 ? "x" : "y", rpc_int(rand()));
     case 13:
         return send_del_attr(a, HANDLE(INSTANCE, 1), "x");
+    case 15:
+        return send_extend(a, HANDLE(rand() % 2 ? LIST : SET, 1), rand() % 100, rand() % 50, 0);
+    case 16:
+        return send_extend(a, HANDLE(table, 1), rand() % 100, 2 * (rand() % 50), 0);
+    case 17:
+        return send_others(a, METHOD(DICT_UPDATE), HANDLE(table, 1), rpc_handle(HANDLE(SHORT_DICT, 1)), 0);
+    case 18:
+        return send_others(a, METHOD(SET_UPDATE), HANDLE(SET, 1), rpc_handle(HANDLE(rand() % 2 ? LIST : SHORT_DICT, 1)),
+                           (Heapd__V1__SetOperation)(1 + rand() % 4));
+    case 19:
+        return send_pop_item(a, HANDLE(table, 1));
+    case 20:
+        return send_compare_and_set(a, HANDLE(rand() % 2 ? LIST : SHORT_DICT, 1), rand() % 20, rand() % 20, 5);
+    case 21:
+        return send_others(a, METHOD(DICT_UPDATE), HANDLE(SHORT_DICT, 1), rpc_handle(HANDLE(LONG_DICT, 1)), 0);
     case 14:
         return send_add(a, HANDLE(LIST, 1), &position, NULL, rpc_int(7));
     default:
@@ -659,6 +833,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_happens_at_commit),
         TEST(a_failure_leaves_nothing),
+        TEST(methods_of_containers_are_undone),
         TEST(what_is_no_batch_is_refused),
         TEST(limits_hold),
         TEST(a_slow_reader_gets_all_answers),
