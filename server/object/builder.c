@@ -44,7 +44,10 @@ static int extend_list(struct hd_builder *builder, hd_value list)
     return error;
 }
 
-/* All keys are hashed, and room is made, before the first is put in: from then on nothing can fail. */
+/*
+ * All keys are hashed, and room is made, before the first is put in: from then on nothing can fail, but for noting it
+ * where it may be undone; and then all of it is.
+ */
 static int extend_dict(struct hd_builder *builder, hd_value dict)
 {
     struct hd_objects *objects = builder->objects;
@@ -54,6 +57,7 @@ static int extend_dict(struct hd_builder *builder, hd_value dict)
     if (count > HD_ELEMENTS_MAX)
         return HD_ETOO_LARGE;
     hd_value *hashes = hd_scratch_new(objects, count);
+    objects->undo = builder->undo;
     int error = hashes ? hd_dict_reserve(objects, dict, (uint32_t)count) : HD_ENOMEM;
     for (size_t i = 0; !error && i < count; i++) {
         struct hd_key key = hd_key_of(builder->done[2 * i]);
@@ -68,9 +72,12 @@ static int extend_dict(struct hd_builder *builder, hd_value dict)
         hd_gc_shade(objects->gc, key.value);
         hd_gc_shade(objects->gc, value);
         error = hd_dict_set(objects, dict, &key, value);
-        assert(!error); /* simple keys, and there is room */
+        assert(!error || builder->undo); /* simple keys, and there is room; a note of it may find no memory */
+        if (error)
+            break;
         builder->done[2 * i + 1] = HD_ABSENT;
     }
+    objects->undo = NULL;
     hd_scratch_free(objects, hashes);
     return error;
 }
