@@ -11,6 +11,8 @@
 
 enum { ORIGINAL = 0, MADE = 1 };
 
+#define UNITS_PER_PUT 8
+
 struct hd_copy_frame {
     hd_value from; /* borrow: reached from the original, which must not change */
     hd_value to;   /* borrow: held by the list of what was made */
@@ -224,6 +226,25 @@ static int complete(struct hd_copy *copy)
     return 0;
 }
 
+/* One child more, or the end of the object at the top: as copy_child. What it cost is taken off the units that are left. */
+static int copy_next(struct hd_copy *copy, uint64_t *left)
+{
+    uint32_t position;
+    hd_value key, value;
+    const struct hd_copy_frame *top = &copy->frames[copy->depth - 1];
+    enum hd_kind_of_value kind = kind_of(copy, top->to);
+    bool is_sequence = kind == HD_IS_LIST || kind == HD_IS_TUPLE;
+    int result = 0;
+    if (child_of(copy, top, &position, &key, &value))
+        result = copy_child(copy, position, key, value);
+    else
+        return complete(copy);
+    /* Putting into a table, and making an object, is as much as several elements of a list. */
+    uint64_t cost = result == 1 && is_sequence ? 0 : UNITS_PER_PUT - 1;
+    *left -= cost < *left ? cost : *left;
+    return result;
+}
+
 static int step(struct hd_work *work, uint64_t units)
 {
     struct hd_copy *copy = (struct hd_copy *)work;
@@ -244,16 +265,11 @@ static int step(struct hd_work *work, uint64_t units)
         return result;
     copy->begun = true;
     while (copy->depth) {
-        uint32_t position;
-        hd_value key, value;
         uint64_t used = objects->work_units - worked;
         if (left <= used)
             return 0;
         left--;
-        if (child_of(copy, &copy->frames[copy->depth - 1], &position, &key, &value))
-            result = copy_child(copy, position, key, value);
-        else
-            result = complete(copy);
+        result = copy_next(copy, &left);
         if (result < 0)
             return result;
     }
