@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "test.h"
@@ -12,8 +13,16 @@ static struct bb_daemon bb;
 
 static int start(void **state)
 {
+    /* So few that one test can use them all in any build, and enough for the others. */
+    static const char settings[] = "max_slots = 64K\n";
+    char path[] = "/tmp/heapd-test-XXXXXX";
+    int fd = mkstemp(path);
     (void)state;
-    bb_daemon_start(&bb, NULL);
+    if (fd < 0 || write(fd, settings, sizeof settings - 1) < 0)
+        return -1;
+    close(fd);
+    bb_daemon_start(&bb, (const char *const[]){"--config", path, NULL});
+    unlink(path);
     return 0;
 }
 
