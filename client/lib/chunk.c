@@ -133,8 +133,8 @@ static int decode_node(const struct hd_node *node, char **to, struct heapd_value
     return 0;
 }
 
-static int decode_items(const Heapd__V1__CursorChunk *from, const struct hd_columns *columns,
-                        struct heapd_value *items, char *to, struct heapd_chunk *chunk)
+static int decode_items(const Heapd__V1__CursorChunk *from, const struct hd_columns *columns, struct heapd_value *items,
+                        char *to, struct heapd_chunk *chunk)
 {
     struct hd_literal_reader reader;
     hd_literal_reader_init(&reader, columns);

@@ -325,8 +325,8 @@ struct dict_update {
     struct others others;
 };
 
-static int fill_dict_update(struct dict_update *fill, heapd_handle dict, const struct heapd_value *others,
-                            size_t count, bool strict)
+static int fill_dict_update(struct dict_update *fill, heapd_handle dict, const struct heapd_value *others, size_t count,
+                            bool strict)
 {
     heapd__v1__dict_update_request__init(&fill->message);
     fill->message.object = dict;

@@ -13,8 +13,8 @@ static void fill_open(Heapd__V1__OpenCursorRequest *message, heapd_handle contai
     *call = (struct hd_call){.method = HEAPD_METHOD_OPEN_CURSOR, .message = &message->base, .into = &message->into};
 }
 
-int heapd_open_cursor(struct heapd_connection *connection, heapd_handle container, enum heapd_view view,
-                      bool reversed, heapd_handle *out, struct heapd_error *error)
+int heapd_open_cursor(struct heapd_connection *connection, heapd_handle container, enum heapd_view view, bool reversed,
+                      heapd_handle *out, struct heapd_error *error)
 {
     Heapd__V1__OpenCursorRequest message;
     struct hd_call call;

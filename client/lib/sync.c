@@ -18,8 +18,7 @@ static int fill_create(Heapd__V1__CreateSyncRequest *message, struct hd_call *ca
                        const struct heapd_sync_options *options)
 {
     heapd__v1__create_sync_request__init(message);
-    *call = (struct hd_call){
-        .method = HEAPD_METHOD_CREATE_SYNC, .message = &message->base, .into = &message->into};
+    *call = (struct hd_call){.method = HEAPD_METHOD_CREATE_SYNC, .message = &message->base, .into = &message->into};
     if (!options)
         return HD_EINVALID;
     message->type = (Heapd__V1__Type)options->type;
@@ -210,8 +209,8 @@ static int sync_simple(struct heapd_connection *connection, uint16_t method, hea
     return hd_sync(connection, method, &message.base, 0, NULL, error);
 }
 
-static int begin_simple(struct heapd_connection *connection, uint16_t method, heapd_handle object,
-                        heapd_ticket *ticket, struct heapd_error *error)
+static int begin_simple(struct heapd_connection *connection, uint16_t method, heapd_handle object, heapd_ticket *ticket,
+                        struct heapd_error *error)
 {
     Heapd__V1__SyncRequest message = HEAPD__V1__SYNC_REQUEST__INIT;
     message.object = object;
@@ -389,8 +388,8 @@ int hd_sync_decode_list(const ProtobufCMessage *message, struct heapd_result *re
     size_t text_bytes = 0;
     for (size_t i = 0; i < from->n_waits; i++)
         text_bytes += strlen(from->waits[i]->act) + 1;
-    struct heapd_sync_list *to = malloc(sizeof *to + from->n_holds * sizeof *to->holds +
-                                        from->n_waits * sizeof *to->waits + text_bytes);
+    struct heapd_sync_list *to =
+        malloc(sizeof *to + from->n_holds * sizeof *to->holds + from->n_waits * sizeof *to->waits + text_bytes);
     if (!to)
         return HD_ENOMEM;
     struct heapd_hold *holds = (struct heapd_hold *)(to + 1);
@@ -398,8 +397,8 @@ int hd_sync_decode_list(const ProtobufCMessage *message, struct heapd_result *re
     char *text = (char *)(waits + from->n_waits);
     for (size_t i = 0; i < from->n_holds; i++) {
         const Heapd__V1__HoldInfo *hold = from->holds[i];
-        holds[i] = (struct heapd_hold){hold->session, hold->object, (enum heapd_type)hold->type, hold->thread,
-                                       hold->count};
+        holds[i] =
+            (struct heapd_hold){hold->session, hold->object, (enum heapd_type)hold->type, hold->thread, hold->count};
     }
     for (size_t i = 0; i < from->n_waits; i++) {
         const Heapd__V1__WaitInfo *wait = from->waits[i];
@@ -468,8 +467,8 @@ int heapd_list_scopes(struct heapd_connection *connection, uint64_t session, uin
     return hd_sync(connection, HEAPD_METHOD_LIST_SCOPES, &message.base, 0, result, error);
 }
 
-int heapd_begin_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start,
-                            heapd_ticket *ticket, struct heapd_error *error)
+int heapd_begin_list_scopes(struct heapd_connection *connection, uint64_t session, uint64_t start, heapd_ticket *ticket,
+                            struct heapd_error *error)
 {
     Heapd__V1__ListScopesRequest message;
     fill_list_scopes(&message, session, start);

@@ -1,7 +1,7 @@
 /* Names: what binds objects to words, globally and in scopes; and numbers in slots. */
+#include "heap/names.h"
 #include "common/utf8.h"
 #include "heap/heap.h"
-#include "heap/names.h"
 #include "heap/watch.h"
 
 static int check_name(const uint8_t *name, size_t size)

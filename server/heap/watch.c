@@ -122,8 +122,7 @@ static int add(struct hd_heap *heap, hd_value target, hd_value marked, const uin
                struct hd_subscription **out)
 {
     struct hd_watch *watch = heap->watch;
-    struct hd_subscription *subscription =
-        hd_allocator_new_zeroed(allocator_of(heap), sizeof *subscription + size);
+    struct hd_subscription *subscription = hd_allocator_new_zeroed(allocator_of(heap), sizeof *subscription + size);
     if (!subscription)
         return HD_ENOMEM;
     subscription->target = hd_table_identity(&heap->table, hd_value_index(target));

@@ -147,8 +147,8 @@ int hd_gather_begin(struct hd_objects *objects, hd_value container, enum hd_view
                     enum hd_kind_of_value kind, struct hd_gather *out)
 {
     struct hd_source source;
-    bool known = kind == HD_IS_LIST || kind == HD_IS_TUPLE || kind == HD_IS_SET || kind == HD_IS_FROZENSET ||
-                 kind == HD_IS_DICT;
+    bool known =
+        kind == HD_IS_LIST || kind == HD_IS_TUPLE || kind == HD_IS_SET || kind == HD_IS_FROZENSET || kind == HD_IS_DICT;
     if (!known)
         return HD_EINVALID;
     int error = hd_source_begin(objects, container, view, reversed, &source);

@@ -86,7 +86,7 @@ struct pair {
     hd_value right;
     uint32_t position; /* in left */
     bool is_tuple;
-    bool searching;   /* of sets: for the element of left before `position` */
+    bool searching;    /* of sets: for the element of left before `position` */
     struct hd_key key; /* that element */
     struct hd_candidates candidates;
 };
@@ -253,8 +253,8 @@ static int values_equal(struct hd_objects *objects, hd_value left, hd_value righ
 int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out)
 {
     if (key->value == HD_ABSENT) {
-        *out = hd_key_bytes_equal(objects, key->tag == HD_TAG_STR ? HD_IS_STR : HD_IS_BYTES, key->bytes, key->size,
-                                  other);
+        *out =
+            hd_key_bytes_equal(objects, key->tag == HD_TAG_STR ? HD_IS_STR : HD_IS_BYTES, key->bytes, key->size, other);
         return 0;
     }
     if (key->value == other) {

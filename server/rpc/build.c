@@ -72,7 +72,7 @@ struct build {
     struct hd_call_build plan;
     struct hd_builder *builder; /* own; NULL: to be begun again */
     hd_value container;         /* borrow: the builder or a slot holds it; HD_ABSENT: to create */
-    bool relieved; /* memory was looked for once already */
+    bool relieved;              /* memory was looked for once already */
 };
 
 static void mark_pending(struct hd_call *call)

@@ -63,8 +63,8 @@ int hd_run_set_combine(struct hd_call *call, const void *message)
         error = others_of(call, request->others, request->n_others, &others);
     if (error)
         return error;
-    error = hd_combine_begin(call->objects, object, (enum hd_set_operation)request->operation, others,
-                             request->strict, false, &combine);
+    error = hd_combine_begin(call->objects, object, (enum hd_set_operation)request->operation, others, request->strict,
+                             false, &combine);
     hd_gc_release(&call->heap->gc, others);
     if (error)
         return fail_combine(call, error, object, is_set(call, object));
@@ -81,8 +81,8 @@ int hd_run_set_update(struct hd_call *call, const void *message)
         error = others_of(call, request->others, request->n_others, &others);
     if (error)
         return error;
-    error = hd_combine_begin(call->objects, object, (enum hd_set_operation)request->operation, others,
-                             request->strict, true, &combine);
+    error = hd_combine_begin(call->objects, object, (enum hd_set_operation)request->operation, others, request->strict,
+                             true, &combine);
     hd_gc_release(&call->heap->gc, others);
     if (error)
         return fail_combine(call, error, object, hd_kind_of(call->objects, object) == HD_IS_SET);
@@ -319,8 +319,8 @@ int hd_run_dict_pop_item(struct hd_call *call, const void *message)
 
 /* ---- dicts out of dicts ------------------------------------------------------------ */
 
-static int run_merge(struct hd_call *call, hd_handle handle, Heapd__V1__Value *const *values, size_t count,
-                     bool strict, bool in_place)
+static int run_merge(struct hd_call *call, hd_handle handle, Heapd__V1__Value *const *values, size_t count, bool strict,
+                     bool in_place)
 {
     hd_value dict, others;
     struct hd_combine combine;
@@ -348,8 +348,7 @@ int hd_run_dict_merge(struct hd_call *call, const void *message)
     int error = hd_call_into(call, request->into);
     if (!error && !request->into)
         error = hd_fail(call, HD_ENOT_PLAIN, "the result is a dict");
-    return error ? error
-                 : run_merge(call, request->object, request->others, request->n_others, request->strict, false);
+    return error ? error : run_merge(call, request->object, request->others, request->n_others, request->strict, false);
 }
 
 int hd_run_dict_from_keys(struct hd_call *call, const void *message)
@@ -392,8 +391,8 @@ int hd_run_gather(struct hd_call *call, const void *message)
         error = hd_call_value(call, request->source, "source", &source);
     if (error)
         return error;
-    error = hd_gather_begin(call->objects, source, view, request->reversed, (enum hd_kind_of_value)request->type,
-                            &gather);
+    error =
+        hd_gather_begin(call->objects, source, view, request->reversed, (enum hd_kind_of_value)request->type, &gather);
     if (error == HD_EINVALID)
         (void)hd_fail(call, error, "nothing can be gathered into that type");
     else if (error)

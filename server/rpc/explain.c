@@ -234,7 +234,8 @@ int hd_fail_literal(struct hd_call *call, int error)
     case HD_EUNHASHABLE:
         return hd_fail(call, error, "a key in the literal");
     case HD_ETYPE:
-        return hd_fail(call, error, "the literal has an instance of what is no class, or whose attribute has no str for a name");
+        return hd_fail(call, error,
+                       "the literal has an instance of what is no class, or whose attribute has no str for a name");
     case HD_EINVALID:
         return hd_fail(call, error, "the literal shares or captures a container that it does not have");
     default:

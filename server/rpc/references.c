@@ -92,8 +92,8 @@ int hd_run_is_instance(struct hd_call *call, const void *message)
     if (error)
         return error;
     bool is_instance = hd_kind_of(call->objects, object) == HD_IS_INSTANCE;
-    hd_reply_bool(call, is_instance && hd_class_derives(call->objects, hd_instance_class(call->objects, object),
-                                                        class_value));
+    hd_reply_bool(call, is_instance &&
+                            hd_class_derives(call->objects, hd_instance_class(call->objects, object), class_value));
     return 0;
 }
 
@@ -122,8 +122,8 @@ int hd_run_get_class(struct hd_call *call, const void *message)
     enum hd_kind_of_value kind = hd_kind_of(call->objects, object);
     if (kind != HD_IS_CLASS && kind != HD_IS_INSTANCE)
         return hd_fail_on(call, HD_ETYPE, object, NULL);
-    class_value = kind == HD_IS_CLASS ? hd_class_superclass(call->objects, object)
-                                      : hd_instance_class(call->objects, object);
+    class_value =
+        kind == HD_IS_CLASS ? hd_class_superclass(call->objects, object) : hd_instance_class(call->objects, object);
     if (class_value == HD_ABSENT)
         return hd_reply_result(call, HD_NONE, false);
     return hd_reply_result(call, hd_gc_retain(&call->heap->gc, class_value), true);

@@ -51,8 +51,7 @@ int hd_run_create_sync(struct hd_call *call, const void *message)
 
 static int run_wait(struct hd_call *call, enum hd_sync_act act, hd_handle handle, uint64_t thread, int64_t wait_ms)
 {
-    struct hd_sync_request request = {
-        .act = act, .item = HD_ABSENT, .party = &call->session->party, .thread = thread};
+    struct hd_sync_request request = {.act = act, .item = HD_ABSENT, .party = &call->session->party, .thread = thread};
     int error = hd_call_object(call, handle, &request.object);
     if (error)
         return error;
@@ -123,7 +122,8 @@ int hd_run_unlock(struct hd_call *call, const void *message)
     int error = hd_call_object(call, request->object, &object);
     if (error)
         return error;
-    error = hd_sync_release(call->objects, hd_sync_lock_of(call->objects, object), &call->session->party, request->thread, count);
+    error = hd_sync_release(call->objects, hd_sync_lock_of(call->objects, object), &call->session->party,
+                            request->thread, count);
     if (error == HD_EINVALID)
         return hd_fail(call, error, "a lock is released once at a time");
     if (error)

@@ -2,9 +2,8 @@
  * Requests that wait for a name to be bound.
  *
  * A waiter lies in the bucket of its name's hash, so that a Bind finds those
- * that it may wake, and has a deadline (deadlines.c). It holds a reference to its scope: the waiters are roots of the collector.
- * Memory for all of this is there before a request is parked, so waking and
- * ending need none.
+ * that it may wake, and has a deadline (deadlines.c). It holds a reference to its scope: the waiters are roots of the
+ * collector. Memory for all of this is there before a request is parked, so waking and ending need none.
  */
 #include <string.h>
 

@@ -36,10 +36,10 @@ static uint64_t seed;
 static struct shared {
     atomic_int stop; /* 1: no new work; 2: no work at all */
     atomic_int violation_line;
-    atomic_uint inside;                 /* the life that is, plus 1 */
-    atomic_uint is_inside[LIVES_MAX];   /* of a semaphore */
-    atomic_uint was_killed[LIVES_MAX];  /* or is about to be */
-    atomic_ullong last_arrival;         /* of those who got the lock */
+    atomic_uint inside;                /* the life that is, plus 1 */
+    atomic_uint is_inside[LIVES_MAX];  /* of a semaphore */
+    atomic_uint was_killed[LIVES_MAX]; /* or is about to be */
+    atomic_ullong last_arrival;        /* of those who got the lock */
     atomic_ullong entry_count;
     atomic_ullong abandoned_count;
     atomic_ullong tokens; /* of the condition; who has its lock may change it */
@@ -47,7 +47,7 @@ static struct shared {
     atomic_uchar put_begun[ITEMS_MAX];
     atomic_uchar put_done[ITEMS_MAX];
     atomic_uchar taken[ITEMS_MAX];
-} *shared;
+} * shared;
 
 #define CHECK(condition) \
     do { \
@@ -335,8 +335,8 @@ static void populate(struct population *population, const struct trial *trial)
     assert_int_equal(heapd_connect(population->daemon.path, NULL, &keeper->heap, &keeper->error), 0);
     assert_int_equal(
         heapd_create_typed(keeper->heap, trial->type, trial->value, true, 0, &keeper->object, &keeper->error), 0);
-    assert_int_equal(heapd_bind(keeper->heap, HEAPD_GLOBAL, heapd_text("object"), heapd_ref(keeper->object),
-                                &keeper->error), 0);
+    assert_int_equal(
+        heapd_bind(keeper->heap, HEAPD_GLOBAL, heapd_text("object"), heapd_ref(keeper->object), &keeper->error), 0);
     assert_int_equal(heapd_bind(keeper->heap, HEAPD_GLOBAL, heapd_text("arrivals"), heapd_int(0), &keeper->error), 0);
     for (unsigned place = 0; place < process_count; place++)
         be_born(population, place);

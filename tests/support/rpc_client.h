@@ -65,7 +65,7 @@ struct rpc_client {
     struct hd_buffer received; /* frames that nobody has asked for yet */
     uint8_t *taken;            /* the reply given out last */
     uint64_t last_id;
-    size_t heard;              /* of input, looked through for cancels */
+    size_t heard; /* of input, looked through for cancels */
     bool byte_by_byte;
     bool deaf; /* takes no output */
 };

@@ -121,7 +121,8 @@ static void set_algebra(void **state)
     (void)state;
     struct heapd_connection *heap = join();
     struct heapd_error error;
-    heapd_handle left = ints(heap, heapd_literal_open_set, 0, 10), right = ints(heap, heapd_literal_open_frozenset, 5, 10);
+    heapd_handle left = ints(heap, heapd_literal_open_set, 0, 10),
+                 right = ints(heap, heapd_literal_open_frozenset, 5, 10);
     heapd_handle list = ints(heap, heapd_literal_open_list, 5, 10);
     struct heapd_value others[2] = {heapd_ref(right), heapd_ref(list)};
     const struct {
@@ -235,7 +236,8 @@ static void dicts_out_of_dicts(void **state)
     struct heapd_connection *heap = join();
     struct heapd_error error;
     struct heapd_value value, absent = {0};
-    heapd_handle left = dict_of(heap, 0, 3), right = dict_of(heap, 2, 3), merged, pairs, keys, many = dict_of(heap, 0, 3000);
+    heapd_handle left = dict_of(heap, 0, 3), right = dict_of(heap, 2, 3), merged, pairs, keys,
+                 many = dict_of(heap, 0, 3000);
     struct heapd_value others[2] = {heapd_ref(right), absent};
     DO(heapd_set_item(heap, right, heapd_int(2), heapd_str("two"), &error));
     DO(heapd_dict_merge(heap, left, others, 1, true, &merged, &error));
@@ -427,9 +429,9 @@ static void classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_algebra), cmocka_unit_test(set_relations), cmocka_unit_test(single_keys),
-        cmocka_unit_test(dicts_out_of_dicts), cmocka_unit_test(cursors), cmocka_unit_test(descriptions),
-        cmocka_unit_test(references), cmocka_unit_test(classes),
+        cmocka_unit_test(set_algebra),        cmocka_unit_test(set_relations), cmocka_unit_test(single_keys),
+        cmocka_unit_test(dicts_out_of_dicts), cmocka_unit_test(cursors),       cmocka_unit_test(descriptions),
+        cmocka_unit_test(references),         cmocka_unit_test(classes),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -275,8 +275,8 @@ static void subscriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(locks),         cmocka_unit_test(semaphores),          cmocka_unit_test(queues),
-        cmocka_unit_test(conditions),    cmocka_unit_test(events_and_barriers), cmocka_unit_test(subscriptions),
+        cmocka_unit_test(locks),      cmocka_unit_test(semaphores),          cmocka_unit_test(queues),
+        cmocka_unit_test(conditions), cmocka_unit_test(events_and_barriers), cmocka_unit_test(subscriptions),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -28,7 +28,8 @@ static void test_numbers_and_names_are_unique(void **state)
     }
 }
 
-/* Numbers travel on the wire: those of the first release stay, later ones ascend in blocks, and stats have 64 places. */
+/* Numbers travel on the wire: those of the first release stay, later ones ascend in blocks, and stats have 64 places.
+ */
 static void test_numbers_ascend(void **state)
 {
     (void)state;

@@ -377,7 +377,8 @@ static int read_container(enum hd_kind kind, uint64_t count, size_t children)
 static void test_counts_that_promise_too_much(void **state)
 {
     (void)state;
-    static const enum hd_kind kinds[] = {HD_KIND_LIST, HD_KIND_TUPLE, HD_KIND_SET, HD_KIND_FROZENSET, HD_KIND_DICT, HD_KIND_INSTANCE};
+    static const enum hd_kind kinds[] = {HD_KIND_LIST,      HD_KIND_TUPLE, HD_KIND_SET,
+                                         HD_KIND_FROZENSET, HD_KIND_DICT,  HD_KIND_INSTANCE};
     static const uint64_t huge[] = {1000, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX / 2 + 1, UINT64_MAX - 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         size_t each = i < 4 ? 1 : 2;

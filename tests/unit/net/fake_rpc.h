@@ -35,13 +35,13 @@ struct fake_counts {
     size_t output_peak_bytes; /* of one connection */
     unsigned connection_count;
     unsigned request_count;
-    unsigned receive_count; /* calls that ran at least one request */
-    unsigned run_count;     /* calls of hd_rpc_run */
-    unsigned relieve_count; /* calls of hd_rpc_relieve, and hd_rpc_wait_for_memory's */
-    unsigned refused_count; /* calls of hd_rpc_frame_refused */
+    unsigned receive_count;   /* calls that ran at least one request */
+    unsigned run_count;       /* calls of hd_rpc_run */
+    unsigned relieve_count;   /* calls of hd_rpc_relieve, and hd_rpc_wait_for_memory's */
+    unsigned refused_count;   /* calls of hd_rpc_frame_refused */
     unsigned overheard_count; /* cancels that did not wait for their turn */
-    unsigned wait_count;    /* calls of hd_rpc_wait_for_memory */
-    uint64_t last_pid;      /* of the connection opened last */
+    unsigned wait_count;      /* calls of hd_rpc_wait_for_memory */
+    uint64_t last_pid;        /* of the connection opened last */
     bool last_admin;
 };
 

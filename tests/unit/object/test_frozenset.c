@@ -129,8 +129,8 @@ static void not_a_number_is_found_by_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(they_are_equal_in_any_order),     cmocka_unit_test(many_elements_with_an_index),
-        cmocka_unit_test(deep_ones_do_not_recurse),        cmocka_unit_test(those_that_share_are_bounded),
+        cmocka_unit_test(they_are_equal_in_any_order),        cmocka_unit_test(many_elements_with_an_index),
+        cmocka_unit_test(deep_ones_do_not_recurse),           cmocka_unit_test(those_that_share_are_bounded),
         cmocka_unit_test(a_set_is_looked_for_as_a_frozenset), cmocka_unit_test(not_a_number_is_found_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
