@@ -9,31 +9,22 @@
 #include <string.h>
 
 #include "client/heapctl/graph.h"
+#include "client/heapctl/texts.h"
 
 #define NODE_FIELDS 7
 /* V8's, by number; ours are mapped to those that DevTools show best. */
 enum { TYPE_HIDDEN = 0, TYPE_ARRAY, TYPE_STRING, TYPE_OBJECT, TYPE_NUMBER = 7, TYPE_NATIVE, TYPE_SYNTHETIC };
 enum { EDGE_ELEMENT = 1, EDGE_PROPERTY = 2, EDGE_INTERNAL = 3 };
 
-struct strings {
-    FILE *stream; /* the text of the strings' array, while it grows */
-    char *text;
-    size_t text_bytes;
-    uint64_t count;
-    struct hd_json_writer writer;
-};
-
 struct picture {
     const struct hd_graph *graph;
     FILE *out;
-    struct strings strings;
-    struct hd_json_writer json;
+    struct hd_texts strings; /* DevTools group objects by the number of their name: each text is there once */
 };
 
 static uint64_t add_string(struct picture *picture, const char *text, size_t bytes)
 {
-    hd_json_writer_string(&picture->strings.writer, text, bytes);
-    return picture->strings.count++;
+    return hd_texts_add(&picture->strings, text, bytes);
 }
 
 static uint64_t add_text(struct picture *picture, const char *text)
@@ -78,6 +69,18 @@ static void put_node(struct picture *picture, bool first, unsigned type, uint64_
             edges);
 }
 
+static uint64_t add_name(struct picture *picture, const struct hd_graph_node *node)
+{
+    char text[160];
+    if (!node->name_bytes)
+        return add_text(picture, heapd_type_name(node->type));
+    if (node->type != HEAPD_TYPE_CLASS)
+        return add_string(picture, node->name, node->name_bytes);
+    /* Not among its instances. */
+    (void)snprintf(text, sizeof text, "class %.*s", (int)node->name_bytes, node->name);
+    return add_text(picture, text);
+}
+
 static void put_nodes(struct picture *picture)
 {
     const struct hd_graph *graph = picture->graph;
@@ -90,8 +93,7 @@ static void put_nodes(struct picture *picture)
     }
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct hd_graph_node *node = &graph->nodes[i];
-        uint64_t text = node->name_bytes ? add_string(picture, node->name, node->name_bytes)
-                                         : add_text(picture, heapd_type_name(node->type));
+        uint64_t text = add_name(picture, node);
         put_node(picture, false, type_of(node->type), text, node->identity * 2 + 1, node->shallow_bytes,
                  node->edge_count);
     }
@@ -161,30 +163,34 @@ static void put_meta(struct picture *picture)
         graph->node_count + graph->root_count + 1, graph->edge_count + root_edges);
 }
 
+static int put_strings(struct picture *picture)
+{
+    const struct hd_texts *strings = &picture->strings;
+    struct hd_json_writer writer;
+    hd_json_writer_init(&writer, picture->out, &(struct hd_json_layout){.compact = true});
+    int error = hd_json_writer_begin_array(&writer);
+    for (size_t i = 0; !error && i < strings->count; i++)
+        hd_json_writer_string(&writer, strings->bytes + strings->places[i].offset, strings->places[i].size);
+    if (!error)
+        hd_json_writer_end(&writer);
+    hd_json_writer_fini(&writer);
+    return error;
+}
+
 static int write_picture(struct hd_ctl *ctl, const struct hd_graph *graph, FILE *out)
 {
     struct picture picture = {.graph = graph, .out = out};
-    picture.strings.stream = open_memstream(&picture.strings.text, &picture.strings.text_bytes);
-    if (!picture.strings.stream)
-        return hd_problem_no_memory(&ctl->problem);
-    hd_json_writer_init(&picture.strings.writer, picture.strings.stream, &(struct hd_json_layout){.compact = true});
-    int error = hd_json_writer_begin_array(&picture.strings.writer) ? hd_problem_no_memory(&ctl->problem) : 0;
-    if (!error) {
-        put_meta(&picture);
-        put_nodes(&picture);
-        fputs("],\n\"edges\":[", out);
-        put_edges(&picture);
-        fputs("],\n\"trace_function_infos\":[],\"trace_tree\":[],\"samples\":[],\"locations\":[],\n\"strings\":", out);
-        hd_json_writer_end(&picture.strings.writer);
-    }
-    hd_json_writer_fini(&picture.strings.writer);
-    if (fclose(picture.strings.stream) && !error)
+    hd_texts_init(&picture.strings);
+    put_meta(&picture);
+    put_nodes(&picture);
+    fputs("],\n\"edges\":[", out);
+    put_edges(&picture);
+    fputs("],\n\"trace_function_infos\":[],\"trace_tree\":[],\"samples\":[],\"locations\":[],\n\"strings\":", out);
+    int error = put_strings(&picture);
+    fputs("}\n", out);
+    if (error || picture.strings.failed)
         error = hd_problem_no_memory(&ctl->problem);
-    if (!error) {
-        fwrite(picture.strings.text, 1, picture.strings.text_bytes, out);
-        fputs("}\n", out);
-    }
-    free(picture.strings.text);
+    hd_texts_fini(&picture.strings);
     return error;
 }
 

@@ -145,6 +145,7 @@ def check_snapshot(picture):
     for column in (nodes, edges):
         check(all(type(value) is int and value >= 0 for value in column), "a column has what is no number")
     check(all(type(text) is str for text in strings), "a string is none")
+    check(len(set(strings)) == len(strings), "a string is there twice: DevTools group objects by its number")
     width = len(meta["node_fields"])
     check(len(nodes) == width * picture["snapshot"]["node_count"], "node_count")
     check(len(edges) == 3 * picture["snapshot"]["edge_count"], "edge_count")

@@ -200,8 +200,8 @@ static void plant_leaks(void)
     plant_in_containers();
     plant_in_instance();
     plant_cycles();
-    plant_elsewhere();
     plant_interned();
+    plant_elsewhere();
     puts("planted");
     fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) > 0)
