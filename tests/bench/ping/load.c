@@ -9,12 +9,14 @@
  *     collect    full collections, while objects are replaced as fast as it goes
  *     free       the other list is dropped, and until it is gone objects are replaced; then made again, if it was quick
  *     compact    nine of ten in the first list are dropped, and the rest is moved together, while objects are replaced
+ *     replace    objects are replaced, three seconds long, with a rest now and then
  *     slices     prints the daemon's own rows: 99.9th percentile and longest of each kind of slice so far
  */
 #include <heapd/heapd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/bench.h"
 
@@ -135,6 +137,17 @@ static void free_other(struct load *load)
     } while (bench_now() - start < PHASE_SECONDS);
 }
 
+/* At a moderate pace: what is looked at meanwhile changes, and the processor is not all ours. */
+static void replace(struct load *load)
+{
+    const struct timespec rest = {.tv_nsec = 2000000};
+    double start = bench_now();
+    do {
+        replace_some(load);
+        nanosleep(&rest, NULL);
+    } while (bench_now() - start < PHASE_SECONDS);
+}
+
 static void compact(struct load *load)
 {
     for (uint64_t i = 0; i < load->count; i++) {
@@ -187,7 +200,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(struct load *load);
     } phases[] = {
-        {"build", build}, {"collect", collect}, {"free", free_other}, {"compact", compact}, {"slices", slices},
+        {"build", build}, {"collect", collect}, {"free", free_other}, {"compact", compact}, {"replace", replace}, {"slices", slices},
     };
     if (argc != 3)
         bench_die("usage: bench_load ADDRESS COUNT");
