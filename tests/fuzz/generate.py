@@ -246,6 +246,18 @@ def rpc_seeds():
         for method in chosen.choices(methods, k=300):
             out += bytes([chosen.randrange(2), 0, 15, method]) + chosen.randbytes(chosen.randrange(4, 24))
         yield f"methods-{number}", bytes(out)
+    # Analyses, tags and interned strs beside each other, among objects that come and go meanwhile.
+    inspect = [106, 107, 108, 109, *range(110, 123), 133]
+    assert set(inspect) <= set(methods)
+    for number in range(4):
+        chosen = random.Random(100 + number)
+        out = bytearray()
+        for client in (0, 1):
+            for slot, kind in enumerate((9, 10, 11, 12), 1):
+                out += bytes([client, 0, 7, 0, 0, 0, 1, 0, kind - 1, 0, slot + 12, 0])
+        for method in chosen.choices(inspect + [16, 18, 19, 27, 28, 31, 44], k=250):
+            out += bytes([chosen.randrange(2), 0, 15, method]) + chosen.randbytes(chosen.randrange(4, 24))
+        yield f"inspect-{number}", bytes(out)
 
 
 def main():

@@ -21,9 +21,11 @@
 #include "fuzz.h"
 #include "heapd/v1/admin.pb-c.h"
 #include "heapd/v1/gc.pb-c.h"
+#include "heapd/v1/inspect.pb-c.h"
 #include "heapd/v1/names.pb-c.h"
 #include "heapd/v1/object.pb-c.h"
 #include "heapd/v1/session.pb-c.h"
+#include "heapd/v1/tags.pb-c.h"
 #include "heapd/v1/value.pb-c.h"
 
 /*
@@ -36,7 +38,8 @@
 
 static const ProtobufCServiceDescriptor *const services[] = {
     &heapd__v1__session__descriptor, &heapd__v1__objects__descriptor, &heapd__v1__names__descriptor,
-    &heapd__v1__gc__descriptor,      &heapd__v1__admin__descriptor,
+    &heapd__v1__gc__descriptor,      &heapd__v1__admin__descriptor,   &heapd__v1__inspect__descriptor,
+    &heapd__v1__tags__descriptor,
 };
 
 struct arena {
