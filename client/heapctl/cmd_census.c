@@ -197,6 +197,16 @@ static int print_json(struct hd_ctl *ctl, const struct table *table)
     return error ? hd_problem_no_memory(&ctl->problem) : 0;
 }
 
+/* Of a session: the words before the client's own name are ours. */
+static void print_row_name(unsigned group, const char *name)
+{
+    int own = 0;
+    if (group == GROUP_SOURCES && sscanf(name, "session %*u %n", &own) == 0 && own > 0)
+        printf("%.*s", own, name);
+    hd_ctl_print_name(heapd_text(name + own));
+    putchar('\n');
+}
+
 static void print_table(const struct table *table)
 {
     printf("%" PRIu64 " objects, %" PRIu64 " bytes; roots lead to %" PRIu64 " of them, %" PRIu64 " bytes\n",
@@ -208,8 +218,7 @@ static void print_table(const struct table *table)
         for (size_t i = 0; i < table->row_count[g]; i++) {
             const struct row *row = &table->rows[g][i];
             printf("%25" PRIu64 " %14" PRIu64 " %14" PRIu64 "  ", row->count, row->bytes, row->retained);
-            hd_ctl_print_name(heapd_text(row->name));
-            putchar('\n');
+            print_row_name(g, row->name);
         }
     }
 }
@@ -336,8 +345,7 @@ static void print_changes(const struct table *from, const struct table *to, cons
             continue;
         printf("%+25" PRId64 " %+14" PRId64 " %+14" PRId64 "  ", changes[i].count, changes[i].bytes,
                changes[i].retained);
-        hd_ctl_print_name(heapd_text(changes[i].name));
-        putchar('\n');
+        print_row_name(changes[i].group, changes[i].name);
     }
 }
 

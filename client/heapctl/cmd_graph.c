@@ -147,6 +147,53 @@ static void draw(const struct drawing *drawing)
     puts("}");
 }
 
+static int node_json(struct hd_json_writer *json, const struct drawing *drawing, uint32_t number)
+{
+    const struct hd_graph *graph = drawing->graph;
+    const struct hd_graph_node *node = &graph->nodes[number];
+    int error = hd_json_writer_begin_object(json);
+    if (error)
+        return error;
+    hd_ctl_json_uint(json, "identity", node->identity);
+    hd_ctl_json_string(json, "type", heapd_type_name(node->type));
+    if (node->name_bytes)
+        hd_ctl_json_text(json, "name", heapd_slice(node->name, node->name_bytes));
+    hd_ctl_json_uint(json, "shallow_bytes", node->shallow_bytes);
+    hd_json_writer_key(json, "references", 10);
+    error = hd_json_writer_begin_array(json);
+    for (size_t e = 0; !error && e < node->edge_count && e < ROWS_MAX; e++) {
+        const struct hd_graph_edge *edge = &graph->edges[node->first_edge + e];
+        error = hd_json_writer_begin_object(json);
+        if (error)
+            return error;
+        hd_ctl_json_uint(json, "to", graph->nodes[edge->target].identity);
+        if (edge->text_bytes)
+            hd_ctl_json_text(json, "text", heapd_slice(edge->text, edge->text_bytes));
+        else
+            hd_ctl_json_uint(json, "number", edge->number);
+        hd_json_writer_end(json);
+    }
+    if (error)
+        return error;
+    hd_json_writer_end(json);
+    hd_ctl_json_uint(json, "references_left_out", node->edge_count > ROWS_MAX ? node->edge_count - ROWS_MAX : 0);
+    hd_json_writer_end(json);
+    return 0;
+}
+
+/* The same objects, for programs that draw themselves. */
+static int print_as_json(struct hd_ctl *ctl, const struct drawing *drawing)
+{
+    struct hd_json_writer json;
+    int error = hd_ctl_json_begin(ctl, &json, true);
+    if (error)
+        return error;
+    for (size_t i = 0; !error && i < drawing->count; i++)
+        error = node_json(&json, drawing, drawing->queue[i]);
+    hd_ctl_json_end(&json);
+    return error ? hd_problem_no_memory(&ctl->problem) : 0;
+}
+
 /* From the object, or from names and handles, outwards. */
 static void choose_all(struct drawing *drawing, const uint64_t *identity, size_t most)
 {
@@ -179,7 +226,10 @@ int hd_cmd_graph(struct hd_ctl *ctl)
                               .queue = calloc(graph.node_count + 1, sizeof *drawing.queue)};
     if (drawing.chosen && drawing.queue) {
         choose_all(&drawing, ctl->operand_count ? &identity : NULL, most);
-        draw(&drawing);
+        if (hd_ctl_options_has(&ctl->options, HD_OPTION_JSON))
+            error = print_as_json(ctl, &drawing);
+        else
+            draw(&drawing);
     } else {
         error = hd_problem_no_memory(&ctl->problem);
     }

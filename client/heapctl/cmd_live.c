@@ -62,6 +62,20 @@ static void print_slow(const struct heapd_slow_requests *slow, size_t count)
     }
 }
 
+/* What holds after a change, for scripts. */
+static int say_threshold(struct hd_ctl *ctl)
+{
+    struct heapd_report report;
+    struct heapd_error error;
+    if (!wants_json(ctl))
+        return 0;
+    if (heapd_slowlog(ctl->connection, &report, &error))
+        return hd_ctl_fail(ctl, &error);
+    int failed = print_slow_json(ctl, &report.as.slowlog, report.as.slowlog.count);
+    heapd_report_clear(&report);
+    return failed;
+}
+
 static int change_slowlog(struct hd_ctl *ctl)
 {
     struct heapd_error error;
@@ -72,11 +86,12 @@ static int change_slowlog(struct hd_ctl *ctl)
         return hd_problem_set(&ctl->problem, HD_EINVALID, "slowlog knows reset, and threshold with a number");
     }
     if (is_reset)
-        return heapd_slowlog_reset(ctl->connection, &error) ? hd_ctl_fail(ctl, &error) : 0;
+        return heapd_slowlog_reset(ctl->connection, &error) ? hd_ctl_fail(ctl, &error) : say_threshold(ctl);
     int failed = hd_ctl_parse_number(ctl, ctl->operands[1], "the threshold", THRESHOLD_MAX_MS, &threshold_ms);
     if (failed)
         return failed;
-    return heapd_slowlog_threshold(ctl->connection, threshold_ms * 1000000u, &error) ? hd_ctl_fail(ctl, &error) : 0;
+    return heapd_slowlog_threshold(ctl->connection, threshold_ms * 1000000u, &error) ? hd_ctl_fail(ctl, &error)
+                                                                                     : say_threshold(ctl);
 }
 
 int hd_cmd_slowlog(struct hd_ctl *ctl)

@@ -194,6 +194,23 @@ static int write_picture(struct hd_ctl *ctl, const struct hd_graph *graph, FILE 
     return error;
 }
 
+static int print_done(struct hd_ctl *ctl, const char *name, const struct hd_graph *graph)
+{
+    struct hd_json_writer json;
+    if (!hd_ctl_options_has(&ctl->options, HD_OPTION_JSON)) {
+        printf("%s: %zu objects, %zu references\n", name, graph->node_count, graph->edge_count);
+        return 0;
+    }
+    int error = hd_ctl_json_begin(ctl, &json, false);
+    if (error)
+        return error;
+    hd_ctl_json_string(&json, "file", name);
+    hd_ctl_json_uint(&json, "objects", graph->node_count);
+    hd_ctl_json_uint(&json, "references", graph->edge_count);
+    hd_ctl_json_end(&json);
+    return 0;
+}
+
 int hd_cmd_snapshot(struct hd_ctl *ctl)
 {
     struct hd_graph graph;
@@ -214,7 +231,7 @@ int hd_cmd_snapshot(struct hd_ctl *ctl)
     if (!error && failed)
         error = hd_problem_set(&ctl->problem, HD_ESYSTEM, "%s: %s", name, strerror(errno));
     if (!error && is_file && !hd_ctl_options_has(&ctl->options, HD_OPTION_QUIET))
-        printf("%s: %zu objects, %zu references\n", name, graph.node_count, graph.edge_count);
+        error = print_done(ctl, name, &graph);
     hd_graph_fini(&graph);
     return error;
 }

@@ -6,14 +6,16 @@
 
 static void print_plain(const struct heapd_sync_list *list)
 {
+    if (list->hold_count + list->wait_count == 0)
+        puts("nobody holds a lock or waits for anything");
     for (size_t i = 0; i < list->hold_count; i++) {
         const struct heapd_hold *hold = &list->holds[i];
-        printf("%s %" PRIu64 " held by session %" PRIu64 " thread %" PRIu64 " (%" PRIu64 ")\n",
+        printf("%s 0x%" PRIx64 " held by session %" PRIu64 " thread %" PRIu64 " (%" PRIu64 ")\n",
                heapd_type_name(hold->type), hold->object, hold->session, hold->thread, hold->count);
     }
     for (size_t i = 0; i < list->wait_count; i++) {
         const struct heapd_wait_info *wait = &list->waits[i];
-        printf("%s %" PRIu64 " waited for by session %" PRIu64 " thread %" PRIu64 ": %s%s%s\n",
+        printf("%s 0x%" PRIx64 " waited for by session %" PRIu64 " thread %" PRIu64 ": %s%s%s\n",
                heapd_type_name(wait->type), wait->object, wait->session, wait->thread, wait->act,
                wait->relocking ? ", for its lock again" : "", wait->given ? ", served and not told yet" : "");
     }

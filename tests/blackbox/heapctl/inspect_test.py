@@ -277,6 +277,19 @@ def test_tags(world):
     check(world.ask("tags") == [], "a tag goes with the last object that has it")
 
 
+def test_json(world):
+    """What draws or writes has a form for programs, too."""
+    file = os.path.join(world.folder, "y.heapsnapshot")
+    done = world.ask("snapshot", file)
+    check(done["file"] == file and done["objects"] > 0, done)
+    drawn = world.ask("graph", "graph", "-N", "5")
+    check(len(drawn) <= 5 and drawn[0]["identity"] == world.ask("inspect", "graph")["identity"], drawn)
+    check(world.ask("slowlog", "reset")["requests"] == [], "slowlog reset")
+    check(world.ask("slowlog", "threshold", "10")["threshold_ns"] == 10_000_000, "slowlog threshold")
+    check(world.ask("locks") == [], "locks")
+    check("nobody" in world.run("locks").stdout, "locks")
+
+
 def test_map(world):
     picture = world.ask("map")
     check(picture["arena_count"] >= 1 and len(picture["arenas"]) == min(32, picture["arena_count"]), picture)
@@ -300,6 +313,7 @@ def main():
             test_diff(world)
             test_tags(world)
             test_map(world)
+            test_json(world)
             world.plant("follow")
             world.plant("unread")
             test_bad_input(world)
