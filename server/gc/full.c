@@ -29,6 +29,8 @@
 #define SPAN_CHUNK 1024
 /* Words of the bitmaps without work that count as a unit: towards the end most of a sweep is these. */
 #define WORDS_PER_UNIT 16
+/* An object that is followed, besides its references: its parts lie anywhere, and where few are left nothing is near. */
+#define UNITS_PER_OBJECT 4
 /* Two bits of each: a unit is 256 bytes that are written, perhaps for the first time since they were mapped. */
 #define ENTRIES_WIPED_PER_UNIT 1024
 
@@ -184,7 +186,7 @@ static inline uint64_t follow(struct hd_gc *gc, uint32_t index)
 {
     struct hd_refs refs;
     hd_gc_refs(gc, index, &refs);
-    uint64_t used = 1;
+    uint64_t used = UNITS_PER_OBJECT;
     if (refs.hidden) {
         hd_value class_value = hd_value_ref(refs.hidden, false);
         follow_words(gc, &class_value, 1);
@@ -241,7 +243,7 @@ static inline uint64_t follow_breadth(struct hd_gc *gc, uint32_t index)
         return 1;
     }
     mark_words(gc, span.words, span.count);
-    return span.count + 1;
+    return span.count + UNITS_PER_OBJECT;
 }
 
 /* Objects of the frontier, in the order of the table, whose payloads were asked for. Their done bits are set. */

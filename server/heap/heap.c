@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define RELIEVE_UNITS 4096
-/* Work for each object made: marking takes about four units an object, so 32 end it within an eighth of growth. */
-#define UNITS_PER_BIRTH 32
+/* Work for each object made: marking takes about seven units an object, so 56 end it within an eighth of growth. */
+#define UNITS_PER_BIRTH 56
 /* What one settle does at most: well below a quarter of a millisecond. */
 #define SETTLE_MAX_UNITS 4096
 /* To give up a reference to what lies anywhere, and to free that, takes as long as two that are followed. */

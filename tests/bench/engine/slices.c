@@ -42,17 +42,8 @@
 #define RUNS 3
 /* Slices, or requests, that are kept to be compared; what comes beyond is not. */
 #define KEPT_MAX (UINT64_C(1) << 25)
-
-/* One of the runs, in memory that all share. */
-struct run {
-    uint64_t count;      /* of slices, or requests */
-    uint32_t *spent_ns;  /* KEPT_MAX */
-    uint64_t unit_count; /* calls of hd_heap_step */
-    uint8_t *units_log2; /* KEPT_MAX; of the first run: what each call was given */
-};
-
-static struct run *runs; /* RUNS of them */
-static unsigned run_number;
+#define LONG_NS 200000u
+#define LONG_MAX 65536u
 
 /* What the heap was doing before a slice. */
 struct moment {
@@ -63,13 +54,30 @@ struct moment {
     uint64_t units;       /* 0: a settle */
 };
 
+/* A slice that was long. */
+struct long_slice {
+    uint64_t number;
+    struct moment before, after;
+};
+
+/* One of the runs, in memory that all share. */
+struct run {
+    uint64_t count;           /* of slices, or requests */
+    uint32_t *spent_ns;       /* KEPT_MAX */
+    uint64_t unit_count;      /* calls of hd_heap_step */
+    uint8_t *units_log2;      /* KEPT_MAX; of the first run: what each call was given */
+    struct long_slice *longs; /* LONG_MAX, in order */
+    uint64_t long_count;
+};
+
+static struct run *runs; /* RUNS of them */
+static unsigned run_number;
+
 struct loop {
     struct hd_heap *heap;
     hd_value all; /* the live list that requests change; borrow */
     uint64_t units;
     uint64_t request_count;
-    uint64_t longest_ns;
-    struct moment longest[2]; /* before and after the longest slice */
 };
 
 static hd_value random_object(struct loop *loop)
@@ -135,11 +143,9 @@ static void keep(uint64_t spent_ns)
 
 static void add_slice(struct loop *loop, uint64_t spent_ns, struct moment before)
 {
-    if (spent_ns > loop->longest_ns) {
-        loop->longest_ns = spent_ns;
-        loop->longest[0] = before;
-        loop->longest[1] = look(loop->heap, before.units);
-    }
+    struct run *run = &runs[run_number];
+    if (spent_ns > LONG_NS && run->long_count < LONG_MAX)
+        run->longs[run->long_count++] = (struct long_slice){run->count, before, look(loop->heap, before.units)};
     keep(spent_ns);
 }
 
@@ -196,20 +202,26 @@ static void turn(struct loop *loop)
     slice(loop);
 }
 
-/* Where to look when the longest is too long. */
-static void explain(const struct loop *loop)
+/* Where to look when one is too long. */
+static void explain(uint64_t number)
 {
-    const struct moment *longest = loop->longest;
-    fprintf(stderr, "longest slice: %llu units, phase %d to %d, compaction %d to %d, dead %llu to %llu, %llu young\n",
-            (unsigned long long)longest[0].units, (int)longest[0].phase, (int)longest[1].phase,
-            (int)longest[0].compact_phase, (int)longest[1].compact_phase, (unsigned long long)longest[0].dead_count,
-            (unsigned long long)longest[1].dead_count,
-            (unsigned long long)(longest[1].young_count - longest[0].young_count));
+    const struct run *run = &runs[0];
+    for (uint64_t i = 0; i < run->long_count; i++) {
+        const struct moment *before = &run->longs[i].before, *after = &run->longs[i].after;
+        if (run->longs[i].number != number)
+            continue;
+        fprintf(stderr,
+                "longest slice: %llu units, phase %d to %d, compaction %d to %d, dead %llu to %llu, %llu young\n",
+                (unsigned long long)before->units, (int)before->phase, (int)after->phase, (int)before->compact_phase,
+                (int)after->compact_phase, (unsigned long long)before->dead_count,
+                (unsigned long long)after->dead_count, (unsigned long long)(after->young_count - before->young_count));
+    }
 }
 
 static void report(void)
 {
     static struct bench_histogram all, least;
+    uint64_t longest = 0;
     uint64_t count = runs[0].count < KEPT_MAX ? runs[0].count : KEPT_MAX;
     for (unsigned i = 1; i < RUNS; i++)
         if (runs[i].count != runs[0].count)
@@ -220,6 +232,8 @@ static void report(void)
             bench_histogram_add(&all, runs[i].spent_ns[at]);
             fastest = runs[i].spent_ns[at] < fastest ? runs[i].spent_ns[at] : fastest;
         }
+        if (fastest > least.max_ns)
+            longest = at;
         bench_histogram_add(&least, fastest);
     }
     bench_row("count", (double)runs[0].count, "slices");
@@ -227,6 +241,7 @@ static void report(void)
     bench_row("p99.9", bench_histogram_share_ns(&all, 0.999) / 1e3, "us");
     bench_row("max", (double)all.max_ns / 1e3, "us");
     bench_row("max, the least of three", (double)least.max_ns / 1e3, "us");
+    explain(longest);
 }
 
 /* What was built in one go until now is not to be made up for in the first slices. */
@@ -254,7 +269,6 @@ static void collecting(struct loop *loop, uint64_t count)
         hd_gc_full_start(gc, false);
         turn(loop);
     }
-    explain(loop);
 }
 
 static struct hd_key text_key(uint64_t number, char text[32])
@@ -293,7 +307,6 @@ static void freeing(struct loop *loop, uint64_t count)
     }
     while (hd_heap_has_work(heap))
         turn(loop);
-    explain(loop);
 }
 
 static void time_request(const struct loop *loop, uint64_t before_ns)
@@ -337,7 +350,6 @@ static void compacting(struct loop *loop, uint64_t count)
     hd_heap_compact_begin(heap);
     while (heap->gc.compaction.phase != HD_COMPACT_IDLE)
         turn(loop);
-    explain(loop);
 }
 
 static void run_case(const char *name, uint64_t count)
@@ -375,6 +387,7 @@ int main(int argc, char **argv)
     for (run_number = 0; run_number < RUNS; run_number++) {
         runs[run_number].spent_ns = shared(KEPT_MAX * sizeof(uint32_t));
         runs[run_number].units_log2 = shared(KEPT_MAX);
+        runs[run_number].longs = shared(LONG_MAX * sizeof(struct long_slice));
         pid_t child = fork();
         if (child == 0) {
             run_case(argv[2], count);
