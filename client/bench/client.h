@@ -10,6 +10,7 @@
 /* An operation that is not answered yet. */
 struct hd_bench_pending {
     uint64_t due_ns; /* of a rate */
+    uint64_t written_ns;
     unsigned replies;
 };
 

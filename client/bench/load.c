@@ -131,7 +131,7 @@ static int begin_due(struct hd_bench_load *load, struct hd_bench_client *client,
         return 0;
     while (client->due_ns <= now && client->count < load->options->pipeline) {
         unsigned last = (client->first + client->count++) % load->options->pipeline;
-        batch->pending[last] = (struct hd_bench_pending){client->due_ns, compose(load, client, batch)};
+        batch->pending[last] = (struct hd_bench_pending){client->due_ns, now, compose(load, client, batch)};
         client->due_ns += load->interval_ns;
     }
     return batch->end ? send_output(load, client) : 0;
@@ -152,8 +152,11 @@ static bool end_reply(struct hd_bench_load *load, struct hd_bench_client *client
     struct hd_bench_pending *oldest = &client->batch.pending[client->first];
     if (--oldest->replies)
         return false;
-    if (load->interval_ns)
+    if (load->interval_ns) {
         note_ended(load, oldest->due_ns, now, 1);
+        if (load->measuring)
+            hd_histogram_record(&load->outcome->written_ns, now > oldest->written_ns ? now - oldest->written_ns : 0, 1);
+    }
     client->first = client->first + 1 < load->options->pipeline ? client->first + 1 : 0;
     client->count--;
     return true;
@@ -385,6 +388,7 @@ int hd_bench_load_run(struct hd_bench_load *load, const struct hd_bench_workload
 {
     *out = (struct hd_bench_outcome){0};
     hd_histogram_init(&out->latency_ns);
+    hd_histogram_init(&out->written_ns);
     load->outcome = out;
     if (begin_run(load, workload) || turn_until(load, hd_bench_now_ns() + ns_of(load->options->warmup_s)))
         return -1;
@@ -412,6 +416,7 @@ void hd_bench_outcome_add(struct hd_bench_outcome *sum, const struct hd_bench_ou
     sum->client_cpu_s += more->client_cpu_s;
     sum->server_cpu_s = sum->server_cpu_s < 0 || more->server_cpu_s < 0 ? -1 : sum->server_cpu_s + more->server_cpu_s;
     hd_histogram_add(&sum->latency_ns, &more->latency_ns);
+    hd_histogram_add(&sum->written_ns, &more->written_ns);
 }
 
 bool hd_bench_load_can(const struct hd_bench_load *load, const struct hd_bench_workload *workload)

@@ -32,6 +32,7 @@ struct hd_bench_workload {
 struct hd_bench_outcome {
     struct hd_histogram
         latency_ns; /* from the write of an operation, or from when it was due, until its reply was read */
+    struct hd_histogram written_ns; /* of a rate: from the write alone, without what the generator itself was late */
     uint64_t operations;
     uint64_t failures;       /* replies that were errors */
     char first_failure[256]; /* the daemon's words */

@@ -50,7 +50,8 @@ static void print_json_text(const char *text)
     (void)putchar('"');
 }
 
-static void report_json(const char *server, const char *workload, const struct hd_bench_outcome *outcome)
+static void report_json(const struct hd_bench_options *options, const char *server, const char *workload,
+                        const struct hd_bench_outcome *outcome)
 {
     const struct hd_histogram *latency = &outcome->latency_ns;
     (void)printf("%s\n  {\"server\": \"%s\", \"operation\": \"%s\", \"operations\": %llu, \"failures\": %llu, "
@@ -63,6 +64,11 @@ static void report_json(const char *server, const char *workload, const struct h
                  us(latency->count ? latency->min : 0), us(hd_histogram_quantile(latency, 0.5)),
                  us(hd_histogram_quantile(latency, 0.9)), us(hd_histogram_quantile(latency, 0.99)),
                  us(hd_histogram_quantile(latency, 0.999)), us(latency->max));
+    if (options->rate > 0)
+        (void)printf("\"from_write_us\": {\"p50\": %.3f, \"p99\": %.3f, \"p999\": %.3f, \"max\": %.3f}, ",
+                     us(hd_histogram_quantile(&outcome->written_ns, 0.5)),
+                     us(hd_histogram_quantile(&outcome->written_ns, 0.99)),
+                     us(hd_histogram_quantile(&outcome->written_ns, 0.999)), us(outcome->written_ns.max));
     if (outcome->server_cpu_s < 0)
         (void)printf("\"server_cpu_ns_per_op\": null, ");
     else
@@ -98,7 +104,7 @@ void hd_bench_report(const struct hd_bench_options *options, const char *server,
                      const struct hd_bench_outcome *outcome)
 {
     if (options->json)
-        report_json(server, workload, outcome);
+        report_json(options, server, workload, outcome);
     else
         report_row(options, server, workload, outcome);
     first_row = false;

@@ -296,6 +296,8 @@ class Bench:
         self.row(f"{name}: a third's p99.9", latency["p999"], "us", at_most=1000)
         self.row(f"{name}: a third's p50", latency["p50"], "us")
         self.row(f"{name}: a third's longest", latency["max"], "us")
+        written = json.loads(results)["results"][0]["from_write_us"]
+        self.row(f"{name}: a third's p99.9 from its write", written["p999"], "us")
         streamed = streamer.communicate()[0].split("\t")
         self.row(f"{name}: the stream", float(streamed[1]), "MiB/s")
         dropper.kill()
