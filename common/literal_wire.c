@@ -104,8 +104,13 @@ static int take_numbers(const struct reader *reader, const uint8_t *from, size_t
     if (count && !numbers)
         return HD_ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        if (!hd_varint_get(&from, end, &numbers[i]))
+        /* Two bytes are the usual case of a long list of ints. */
+        if (end - from >= 2 && from[0] >= 0x80 && from[1] < 0x80) {
+            numbers[i] = (uint64_t)(from[0] & 0x7f) | (uint64_t)from[1] << 7;
+            from += 2;
+        } else if (!hd_varint_get(&from, end, &numbers[i])) {
             return 1;
+        }
         if (zigzag)
             numbers[i] = (uint64_t)hd_unzigzag(numbers[i]);
     }
