@@ -37,7 +37,7 @@ static struct shared {
     atomic_int stop; /* 1: no new work; 2: no work at all */
     atomic_int violation_line;
     atomic_uint inside;                /* the life that is, plus 1 */
-    atomic_uint is_inside[LIVES_MAX];  /* of a semaphore */
+    atomic_uint is_inside[LIVES_MAX];  /* of a semaphore: the turn, or 0 */
     atomic_uint was_killed[LIVES_MAX]; /* or is about to be */
     atomic_ullong last_arrival;        /* of those who got the lock */
     atomic_ullong entry_count;
@@ -131,17 +131,29 @@ static void live_with_lock(struct life *life)
     }
 }
 
+/*
+ * How many hold a unit at one moment, at least: those who are seen inside of the same turn before and after it. Looking
+ * at one after the other once would count who left meanwhile together with who came in its place.
+ */
+static unsigned count_inside(void)
+{
+    static unsigned before[LIVES_MAX];
+    unsigned inside = 0;
+    for (uint32_t i = 0; i < LIVES_MAX; i++)
+        before[i] = atomic_load(&shared->is_inside[i]);
+    for (uint32_t i = 0; i < LIVES_MAX; i++)
+        inside += before[i] && atomic_load(&shared->is_inside[i]) == before[i] && !atomic_load(&shared->was_killed[i]);
+    return inside;
+}
+
 static void live_with_semaphore(struct life *life)
 {
-    while (!atomic_load(&shared->stop)) {
+    for (unsigned turn = 1; !atomic_load(&shared->stop); turn++) {
         int how;
         if (heapd_acquire(life->heap, life->object, 0, HEAPD_FOREVER, &how, &life->error))
             _exit(3);
-        atomic_store(&shared->is_inside[life->number], 1);
-        unsigned inside = 0;
-        for (uint32_t i = 0; i < LIVES_MAX; i++)
-            inside += atomic_load(&shared->is_inside[i]) && !atomic_load(&shared->was_killed[i]);
-        CHECK(inside <= UNITS);
+        atomic_store(&shared->is_inside[life->number], turn);
+        CHECK(count_inside() <= UNITS);
         atomic_fetch_add(&shared->entry_count, 1);
         atomic_fetch_add(&shared->abandoned_count, (how & HEAPD_ABANDONED) != 0);
         dawdle(life);
