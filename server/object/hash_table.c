@@ -205,7 +205,9 @@ static int reserve_index(struct hd_objects *objects, hd_value owner, struct hd_h
         return hd_slots_build(objects, table, stride, (uint64_t)table->end + more);
     if (index_room(table) >= more)
         return 0;
-    return replace_slots(objects, owner, table, stride, hd_slots_bits_for((uint64_t)table->count + more));
+    /* What was taken out under an open log may come back, and then has no room made for it. */
+    uint64_t entries = hd_undo_is_open(objects) ? table->end : table->count;
+    return replace_slots(objects, owner, table, stride, hd_slots_bits_for(entries + more));
 }
 
 static int reserve_entries(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride, uint32_t more)
