@@ -51,6 +51,37 @@ void oom_check(struct oom *oom);
 /* Puts a value (steal) into a root. */
 void oom_root(struct oom *oom, size_t at, hd_value value);
 
+/* scenarios.c */
+struct hd_key oom_key_of(const char *text);
+int oom_new_str(struct oom *oom, const char *text, hd_value *out) HD_MUST_USE;
+/* An empty list in a root. */
+bool oom_make_list(struct oom *oom, size_t at) HD_MUST_USE;
+
+/* The scenarios by file. */
+
+/* values.c */
+void oom_scalars(struct oom *oom);
+void oom_lists(struct oom *oom);
+void oom_dicts(struct oom *oom);
+void oom_large_objects(struct oom *oom);
+void oom_sets(struct oom *oom);
+void oom_deep_keys(struct oom *oom);
+void oom_classes(struct oom *oom);
+void oom_names(struct oom *oom);
+/* literals.c */
+void oom_literals(struct oom *oom);
+void oom_extending_a_dict(struct oom *oom);
+void oom_walks(struct oom *oom);
+/* sequences.c */
+void oom_sequences(struct oom *oom);
+void oom_set_algebra(struct oom *oom);
+void oom_references(struct oom *oom);
+/* collections.c */
+void oom_young_collections(struct oom *oom);
+void oom_full_collections(struct oom *oom);
+/* coordination.c */
+void oom_coordination(struct oom *oom);
+void oom_names_that_end(struct oom *oom);
 /* inspection.c */
 void oom_inspection(struct oom *oom);
 /* buffers.c */
