@@ -85,6 +85,10 @@ int hd_fail_errno(struct heapd_error *error, int code, const char *what)
 
 void hd_succeed(struct heapd_error *error)
 {
-    if (error)
-        *error = (struct heapd_error){0};
+    if (!error)
+        return;
+    /* Not the whole message: this is done for each node of an export. */
+    error->code = error->status = 0;
+    error->request = error->failed_request = 0;
+    error->message[0] = '\0';
 }

@@ -288,6 +288,47 @@ static bool take_end(struct heapd_export *reader, struct heapd_node *out)
     return true;
 }
 
+/*
+ * What nearly all nodes are, an int or a str inside a container, written to where it belongs: a node that is put
+ * together elsewhere and copied costs more than all the rest of reading it. False: nothing was read.
+ */
+static bool take_plain(struct heapd_export *reader, struct heapd_node *out)
+{
+    struct hd_columns *left = &reader->reader.left;
+    if (reader->error || reader->open_count == 0 || left->kind_count == 0)
+        return false;
+    struct open *around = &reader->open[reader->open_count - 1];
+    if (around->left == 0)
+        return false;
+    if (*left->kinds == HD_KIND_INT && left->integer_count > 0) {
+        out->value.kind = HEAPD_VALUE_INT;
+        out->value.as.integer = *left->integers++;
+        left->integer_count--;
+    } else if (*left->kinds == HD_KIND_STR && left->size_count > 0 && *left->sizes > 0 &&
+               *left->sizes <= left->data_bytes) {
+        size_t size = (size_t)*left->sizes++;
+        left->size_count--;
+        out->value.kind = HEAPD_VALUE_STR;
+        out->value.as.bytes.data = (const char *)left->data;
+        out->value.as.bytes.size = size;
+        left->data += size;
+        left->data_bytes -= size;
+    } else {
+        return false;
+    }
+    bool pairs = around->kind == HD_KIND_DICT || around->kind == HD_KIND_INSTANCE;
+    left->kinds++;
+    left->kind_count--;
+    out->kind = HEAPD_NODE_VALUE;
+    out->is_key = pairs && around->left % 2 == 0;
+    out->depth = (uint32_t)reader->open_count;
+    out->count = out->container = 0;
+    out->value.type = (enum heapd_type)0;
+    out->value.memory = NULL;
+    around->left--;
+    return true;
+}
+
 static int next(struct heapd_export *reader, struct heapd_node *out)
 {
     if (reader->error)
@@ -314,7 +355,7 @@ static int next(struct heapd_export *reader, struct heapd_node *out)
 
 int heapd_export_next(struct heapd_export *reader, struct heapd_node *out, struct heapd_error *error)
 {
-    int code = next(reader, out);
+    int code = take_plain(reader, out) ? 1 : next(reader, out);
     if (error && code < 0)
         *error = reader->detail;
     else

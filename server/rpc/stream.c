@@ -7,6 +7,8 @@
 
 #define PART_BYTES_USUAL (256u << 10)
 #define PART_BYTES_MIN 1024u
+/* The first part goes as soon as it has that: the client works on it while the rest is walked. */
+#define FIRST_PART_BYTES (4u << 10)
 /* Beside the columns a message has a few bytes, and a part may end with one node more than it should. */
 #define PART_MARGIN_BYTES 4096u
 
@@ -16,6 +18,7 @@ struct export
     struct hd_walk *walk; /* own */
     struct hd_literal_writer writer;
     uint32_t part_bytes;
+    bool begun;      /* a part was sent */
     bool complete;   /* the walk is; what the writer has is the last part */
     bool part_ready; /* the writer has a part that could not be sent yet */
 };
@@ -57,6 +60,7 @@ static int send_part(struct export *export, struct hd_call *call)
     hd_literal_writer_next_part(&export->writer);
     call->server->counts.parts_count++;
     export->part_ready = false;
+    export->begun = true;
     return 0;
 }
 
@@ -70,7 +74,8 @@ static int walk(struct export *export, uint64_t units)
     size_t bytes = hd_literal_writer_size_bytes(&export->writer);
     export->complete = result == 1;
     /* A step that added nothing found the part full. */
-    export->part_ready = export->complete || bytes >= export->part_bytes / 2 || bytes == before;
+    uint32_t enough = export->begun ? export->part_bytes / 2 : FIRST_PART_BYTES;
+    export->part_ready = export->complete || bytes >= enough || bytes == before;
     return 0;
 }
 
