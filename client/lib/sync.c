@@ -166,6 +166,15 @@ int heapd_begin_put(struct heapd_connection *connection, heapd_handle queue, str
     return hd_begin(connection, HEAPD_METHOD_PUT, &message.message.base, code, ticket, error);
 }
 
+int heapd_begin_put_back(struct heapd_connection *connection, heapd_handle queue, struct heapd_value value,
+                         heapd_ticket *ticket, struct heapd_error *error)
+{
+    struct put message;
+    int code = fill_put(&message, queue, &value, 0);
+    message.message.back = true;
+    return hd_begin(connection, HEAPD_METHOD_PUT, &message.message.base, code, ticket, error);
+}
+
 static void fill_get(Heapd__V1__GetRequest *message, struct hd_call *call, heapd_handle queue, enum heapd_want want,
                      int64_t wait_ms)
 {

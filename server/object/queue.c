@@ -316,16 +316,19 @@ int hd_queue_try_get(struct hd_objects *objects, const struct hd_sync_request *r
 int hd_queue_try_put(struct hd_objects *objects, const struct hd_sync_request *request)
 {
     struct hd_queue *queue = queue_of(objects, request->object);
-    if (!queue->getters.first && queue->maximum && queue->length >= queue->maximum)
+    if (!request->is_back && !queue->getters.first && queue->maximum && queue->length >= queue->maximum)
         return HD_SYNC_BUSY;
     int error = reserve(objects, request->object);
     if (error)
         return error;
     queue = queue_of(objects, request->object);
     hd_gc_touch(objects->gc, hd_value_index(request->object));
-    queue->unfinished++;
+    if (!request->is_back)
+        queue->unfinished++;
     if (queue->getters.first)
         give(queue, request->item);
+    else if (request->is_back)
+        prepend(queue, request->item);
     else
         append(queue, request->item);
     return 0;

@@ -61,6 +61,7 @@ struct hd_sync_request {
     hd_value item;   /* of a put: stolen once it is done or in line */
     struct hd_party *party;
     uint64_t thread; /* of the client: re-entrant locks, conditions over such */
+    bool is_back;    /* of a put: the item was taken before; it goes in front, is no task more, and never waits */
 };
 
 struct hd_sync_result {

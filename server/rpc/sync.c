@@ -95,7 +95,7 @@ int hd_run_barrier_wait(struct hd_call *call, const void *message)
 int hd_run_put(struct hd_call *call, const void *message)
 {
     const Heapd__V1__PutRequest *request = message;
-    struct hd_sync_request put = {.act = HD_SYNC_PUT, .party = &call->session->party};
+    struct hd_sync_request put = {.act = HD_SYNC_PUT, .party = &call->session->party, .is_back = request->back};
     int error = hd_call_object_of(call, request->queue, HD_IS_QUEUE, &put.object);
     if (!error)
         error = hd_call_value(call, request->value, "value", &put.item);

@@ -130,6 +130,12 @@ HEAPD_API int heapd_put(struct heapd_connection *connection, heapd_handle queue,
 HEAPD_API int heapd_begin_put(struct heapd_connection *connection, heapd_handle queue, struct heapd_value value,
                               int64_t wait_ms, heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 /*
+ * An item that was taken, and that nobody will work on, goes to the front again, however full the queue is: of a get
+ * that was cancelled and had been served already, say. It is no further task for join.
+ */
+HEAPD_API int heapd_begin_put_back(struct heapd_connection *connection, heapd_handle queue, struct heapd_value value,
+                                   heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
+/*
  * Takes the first item of a queue. HEAPD_EQUEUE_EMPTY: it stayed empty for wait_ms. An
  * item is taken once the daemon has begun to send it; one that was about to be
  * given to a process that died before that goes to the next.

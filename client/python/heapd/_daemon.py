@@ -1,6 +1,7 @@
 """A private daemon: found, started, and gone with the process that started it."""
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
+from . import _heapd
 from .errors import NotRunning
 
 _HERE = Path(__file__).resolve().parent
@@ -58,6 +60,9 @@ class Daemon:
             os.close(reader)
         self.owner = os.getpid()
         self._finalizer = weakref.finalize(self, _stop, self.process, self._keep, self.folder, self.owner)
+        # Before the finalizer, which is what daemon threads would see first.
+        atexit.unregister(_heapd._set_exiting)
+        atexit.register(_heapd._set_exiting)
         with ready:
             self._await(ready, timeout)
         os.unlink(notify_path)

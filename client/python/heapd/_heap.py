@@ -303,6 +303,8 @@ class Heap(_heapd.Connection):
     def __contains__(self, name: Any) -> bool:
         try:
             self._lookup(name)
+        except PickleRefused:
+            return True
         except (KeyError, TypeError):
             return False
         return True
@@ -371,11 +373,12 @@ class Heap(_heapd.Connection):
 
     def _unpickle(self, data: bytes, references: Any, buffers: Any = ()) -> Any:
         if not self.pickles:
-            raise PickleRefused("the value is a pickle, and this connection does not load pickles")
+            raise PickleRefused("the value is a pickle, which could run any code, and this connection does not load "
+                                "pickles; if you trust all who write to this heap: heapd.connect(..., pickles=True)")
         return _Unpickler(io.BytesIO(data), references, buffers).load()
 
     def _load(self, proxy: _heapd.Proxy) -> Any:
-        """What a pickled value stands for."""
+        """What a pickled value stands for; an exception where pickles are not loaded, never another object in its place."""
         references = [proxy._get_attribute(f"r{i}") for i in range(proxy._get_attribute("count"))]
         buffers = [proxy._get_attribute(f"b{i}")._map() for i in range(proxy._get_attribute("buffers"))]
         return self._unpickle(proxy._get_attribute("data"), references, buffers)
@@ -384,7 +387,7 @@ class Heap(_heapd.Connection):
     def _wrap(proxy: _heapd.Proxy) -> Any:
         """What a program gets for an object that has no class of proxies of its own."""
         heap = proxy._heap
-        if proxy._type == _proxies.INSTANCE and heap._class_name(proxy) == _PICKLE_CLASS and heap.pickles:
+        if proxy._type == _proxies.INSTANCE and heap._class_name(proxy) == _PICKLE_CLASS:
             return heap._load(proxy)
         if proxy._type != _proxies.INSTANCE:
             return proxy
@@ -567,6 +570,7 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, 
 
 @atexit.register
 def _close_all() -> None:
+    _heapd._set_exiting()
     for heap in list(_heaps):
         heap.close()
 

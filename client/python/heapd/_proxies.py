@@ -73,7 +73,7 @@ class Container(Proxy):
     def __repr__(self) -> str:
         try:
             return repr(self._heap._plain(self))
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (ConnectionError, ValueError, RuntimeError, PickleRefused) as error:
             return f"<heapd.{type(self).__name__}: {error}>"
 
     def same(self, other: Any) -> bool:

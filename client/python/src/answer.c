@@ -7,6 +7,25 @@ PyObject *hp_make_error;
 
 /* ---- failures */
 
+bool hp_exiting;
+
+bool hp_ends_quietly(void)
+{
+    if (!hp_exiting)
+        return false;
+    PyObject *threading = PyImport_ImportModule("threading");
+    PyObject *thread = threading ? PyObject_CallMethod(threading, "current_thread", NULL) : NULL;
+    PyObject *is_daemon = thread ? PyObject_GetAttrString(thread, "daemon") : NULL;
+    bool quiet = is_daemon == Py_True;
+    Py_XDECREF(is_daemon);
+    Py_XDECREF(thread);
+    Py_XDECREF(threading);
+    PyErr_Clear();
+    if (quiet)
+        PyErr_SetNone(PyExc_SystemExit);
+    return quiet;
+}
+
 PyObject *hp_raise(const struct heapd_error *error, PyObject *key)
 {
     /* Those that ordinary programs meet all the time, without a call into Python. */
@@ -29,6 +48,10 @@ PyObject *hp_raise(const struct heapd_error *error, PyObject *key)
     case HEAPD_EUNHASHABLE:
         PyErr_SetString(PyExc_TypeError, error->message);
         return NULL;
+    case HEAPD_ECLOSED:
+        if (hp_ends_quietly())
+            return NULL;
+        break;
     default:
         break;
     }
@@ -67,6 +90,22 @@ heapd_ticket *hp_ticket(struct hp_connection *owner, bool is_write, heapd_ticket
 /* How long a cancelled request may take to answer before its ticket is given up. */
 #define CANCEL_TIMEOUT_MS 2000
 
+/* Gives back what an interrupted request took. A connection that takes no request any more holds nothing either. */
+static void give_back(struct hp_connection *owner, struct heapd_result *result, const struct hp_undo *undo)
+{
+    struct heapd_error error;
+    int code = 0;
+    if (undo && undo->is_item)
+        code = heapd_begin_put_back(owner->connection, undo->handle, result->value, NULL, &error);
+    else if (undo && result->value.as.integer & HEAPD_ACQUIRED)
+        code = heapd_begin_unlock(owner->connection, undo->handle, undo->thread, 1, NULL, &error);
+    if (result->value.kind == HEAPD_VALUE_REF)
+        (void)heapd_release(owner->connection, result->value.as.ref);
+    if (!code)
+        (void)heapd_flush(owner->connection, &error);
+    heapd_result_clear(result);
+}
+
 /* A signal's handler raised: the request is stopped, and what it may have taken is given back. */
 static void abandon(struct hp_connection *owner, heapd_ticket ticket, const struct hp_undo *undo)
 {
@@ -77,14 +116,24 @@ static void abandon(struct hp_connection *owner, heapd_ticket ticket, const stru
     int code;
     Py_BEGIN_ALLOW_THREADS code = heapd_wait(owner->connection, ticket, CANCEL_TIMEOUT_MS, &result, &error);
     Py_END_ALLOW_THREADS if (code == HEAPD_PENDING) heapd_forget(owner->connection, ticket);
-    if (code)
-        return;
-    if (undo && result.value.as.integer & HEAPD_ACQUIRED)
-        code = heapd_begin_unlock(owner->connection, undo->handle, undo->thread, 1, NULL, &error);
-    (void)code; /* a connection that takes no request any more holds no lock either */
-    if (result.value.kind == HEAPD_VALUE_REF)
-        (void)heapd_release(owner->connection, result.value.as.ref);
-    heapd_result_clear(&result);
+    if (!code)
+        give_back(owner, &result, undo);
+}
+
+/* 1: a signal's handler raised. Whatever the request did is undone then. */
+static int interrupted(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *answered,
+                       const struct hp_undo *undo)
+{
+    PyObject *type, *value, *traceback;
+    if (!PyErr_CheckSignals())
+        return 0;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (answered)
+        give_back(owner, answered, undo);
+    else
+        abandon(owner, ticket, undo);
+    PyErr_Restore(type, value, traceback);
+    return 1;
 }
 
 int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key)
@@ -97,20 +146,20 @@ int hp_wait_undo(struct hp_connection *owner, heapd_ticket ticket, struct heapd_
 {
     struct heapd_error error;
     int code;
+    int stopped;
     hp_enter(owner);
-    for (;;) {
+    hp_call_waits(owner, ticket);
+    do {
         Py_BEGIN_ALLOW_THREADS code = heapd_wait(owner->connection, ticket, HP_LOOK_MS, result, &error);
-        Py_END_ALLOW_THREADS if (code != HEAPD_PENDING) break;
-        if (PyErr_CheckSignals()) {
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
-            abandon(owner, ticket, undo);
-            hp_leave(owner);
-            PyErr_Restore(type, value, traceback);
-            return -1;
-        }
-    }
+        Py_END_ALLOW_THREADS stopped = code == HEAPD_PENDING && interrupted(owner, ticket, NULL, undo);
+    } while (code == HEAPD_PENDING && !stopped);
+    hp_call_waited();
+    /* A signal that came with the answer would be raised before anyone has seen it. */
+    if (!code && undo)
+        stopped = interrupted(owner, ticket, result, undo);
     hp_leave(owner);
+    if (stopped)
+        return -1;
     if (code) {
         hp_raise(&error, key);
         return -1;

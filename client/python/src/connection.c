@@ -13,7 +13,8 @@ struct heapd_connection *hp_open(struct hp_connection *owner)
 {
     if (owner->connection && !owner->close_wanted)
         return owner->connection;
-    PyErr_SetString(PyExc_ValueError, "the connection is closed");
+    if (!hp_ends_quietly())
+        PyErr_SetString(PyExc_ValueError, "the connection is closed");
     return NULL;
 }
 

@@ -29,8 +29,17 @@ static PyObject *default_address(PyObject *module, PyObject *unused)
     return code ? hp_raise_code(code) : PyUnicode_FromString(address);
 }
 
+static PyObject *set_exiting(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    hp_exiting = true;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"_set_make_error", set_make_error, METH_O, NULL},
+    {"_set_exiting", set_exiting, METH_NOARGS, "The interpreter ends: daemon threads that use the heap end quietly."},
     {"code_text", code_text, METH_O, "Name and text of an error code."},
     {"default_address", default_address, METH_NOARGS, "Where a daemon listens if nothing else is said."},
     {0},
@@ -45,7 +54,7 @@ PyMODINIT_FUNC PyInit__heapd(void)
     if (!module)
         return NULL;
     if (hp_connection_ready(module) || hp_proxy_ready(module) || hp_result_ready(module) || hp_buffer_ready(module) ||
-        hp_inspect_ready(module) || hp_attribute_ready(module)) {
+        hp_inspect_ready(module) || hp_attribute_ready(module) || hp_call_ready(module)) {
         Py_DECREF(module);
         return NULL;
     }

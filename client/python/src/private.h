@@ -131,10 +131,11 @@ PyObject *hp_answer(struct hp_connection *owner, int code, heapd_ticket ticket, 
                     enum hp_form form, PyObject *key, PyObject *extra);
 /* Waits without the GIL; signals are looked at. 0, or -1 with an exception. */
 int hp_wait(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key);
-/* What a request that is interrupted may have taken all the same, and is to give back: a lock. */
+/* What a request that is interrupted may have taken all the same, and is to give back: a lock, or a queue's item. */
 struct hp_undo {
     heapd_handle handle;
     uint64_t thread;
+    bool is_item;
 };
 int hp_wait_undo(struct hp_connection *owner, heapd_ticket ticket, struct heapd_result *result, PyObject *key,
                  const struct hp_undo *undo);
@@ -147,6 +148,22 @@ PyObject *hp_form_result(struct hp_connection *owner, struct heapd_result *resul
 int hp_result_fetch(PyObject *result);
 /* Waits for all that was begun and raises the first failure; or what a signal's handler raises. */
 int hp_finish(struct hp_connection *owner);
+
+/*
+ * At the interpreter's end connections close under daemon threads, which Python's own libraries would let end without a
+ * word: true, with a SystemExit that ends the thread, in such a thread at such a time.
+ */
+bool hp_ends_quietly(void);
+extern bool hp_exiting;
+
+/* ---- cancel.c: calls that another thread may cancel */
+
+/* By which number locks know who calls: the call's, or the thread's. */
+uint64_t hp_caller(void);
+/* Around a wait. If the call was cancelled before, so is the request. */
+void hp_call_waits(struct hp_connection *owner, heapd_ticket ticket);
+void hp_call_waited(void);
+int hp_call_ready(PyObject *module);
 
 /* ---- call.c: the shapes that most methods of proxies have */
 
@@ -243,6 +260,7 @@ PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout);
 PyObject *hp_sync_release(PyObject *self, PyObject *arguments);
 PyObject *hp_sync_put(PyObject *self, PyObject *arguments);
 PyObject *hp_sync_get(PyObject *self, PyObject *timeout);
+PyObject *hp_sync_put_back(PyObject *self, PyObject *value);
 PyObject *hp_sync_task_done(PyObject *self, PyObject *unused);
 PyObject *hp_sync_join(PyObject *self, PyObject *timeout);
 PyObject *hp_sync_set(PyObject *self, PyObject *unused);

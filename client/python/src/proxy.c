@@ -296,6 +296,7 @@ static PyMethodDef proxy_methods[] = {
     {"_release", hp_sync_release, METH_VARARGS, "Release a lock or units."},
     {"_put", hp_sync_put, METH_VARARGS, "Put an item into a queue."},
     {"_get_first", hp_sync_get, METH_O, "Take the first item of a queue."},
+    {"_put_back", hp_sync_put_back, METH_O, "An item that was taken goes to the front again."},
     {"_task_done", hp_sync_task_done, METH_NOARGS, "One item is done."},
     {"_join", hp_sync_join, METH_O, "Wait until every item is done."},
     {"_event_set", hp_sync_set, METH_NOARGS, "Set an event."},

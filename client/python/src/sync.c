@@ -23,11 +23,6 @@ static int wait_of(PyObject *timeout, int64_t *out)
     return 0;
 }
 
-static uint64_t this_thread(void)
-{
-    return (uint64_t)PyThread_get_thread_ident();
-}
-
 /* acquire(timeout) -> bits of heapd_acquired */
 PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
 {
@@ -41,9 +36,9 @@ PyObject *hp_sync_acquire(PyObject *self, PyObject *timeout)
     struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection)
         return NULL;
-    if (heapd_begin_acquire(connection, proxy->handle, this_thread(), wait_ms, &ticket, &error))
+    if (heapd_begin_acquire(connection, proxy->handle, hp_caller(), wait_ms, &ticket, &error))
         return hp_raise(&error, NULL);
-    struct hp_undo undo = {.handle = proxy->handle, .thread = this_thread()};
+    struct hp_undo undo = {.handle = proxy->handle, .thread = hp_caller()};
     if (hp_wait_undo(proxy->owner, ticket, &result, NULL, &undo))
         return NULL;
     return PyLong_FromLongLong(result.value.as.integer);
@@ -60,8 +55,8 @@ PyObject *hp_sync_release(PyObject *self, PyObject *arguments)
     struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection)
         return NULL;
-    int code = heapd_begin_unlock(connection, proxy->handle, this_thread(), count,
-                                  hp_ticket(proxy->owner, true, &ticket), &error);
+    int code = heapd_begin_unlock(connection, proxy->handle, hp_caller(), count, hp_ticket(proxy->owner, true, &ticket),
+                                  &error);
     return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
 }
 
@@ -98,7 +93,19 @@ PyObject *hp_sync_get(PyObject *self, PyObject *timeout)
         return NULL;
     int code = heapd_begin_get(connection, proxy->handle, HEAPD_ANY, wait_ms, NULL,
                                hp_ticket(proxy->owner, false, &ticket), &error);
-    return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, NULL, NULL);
+    if (code || hp_in_pipeline(proxy->owner))
+        return hp_answer(proxy->owner, code, ticket, &error, HP_VALUE, NULL, NULL);
+    struct heapd_result result = {0};
+    struct hp_undo undo = {.handle = proxy->handle, .is_item = true};
+    if (hp_wait_undo(proxy->owner, ticket, &result, NULL, &undo))
+        return NULL;
+    return hp_form_result(proxy->owner, &result, HP_VALUE, NULL);
+}
+
+/* An item that was taken goes to the front again. */
+PyObject *hp_sync_put_back(PyObject *self, PyObject *value)
+{
+    return hp_call_value(self, value, heapd_begin_put_back, true, HP_NOTHING);
 }
 
 typedef int begin_timed(struct heapd_connection *, heapd_handle, int64_t, heapd_ticket *, struct heapd_error *);
@@ -175,7 +182,7 @@ PyObject *hp_sync_wait_condition(PyObject *self, PyObject *timeout)
     struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection)
         return NULL;
-    if (heapd_begin_condition_wait(connection, proxy->handle, this_thread(), wait_ms, &ticket, &error))
+    if (heapd_begin_condition_wait(connection, proxy->handle, hp_caller(), wait_ms, &ticket, &error))
         return hp_raise(&error, NULL);
     /* Interrupted, it has the lock all the same, as in Python. */
     if (hp_wait(proxy->owner, ticket, &result, NULL))
@@ -193,7 +200,7 @@ PyObject *hp_sync_notify(PyObject *self, PyObject *number)
     struct heapd_connection *connection = hp_open(proxy->owner);
     if (!connection || (count == -1 && PyErr_Occurred()))
         return NULL;
-    int code = heapd_begin_notify(connection, proxy->handle, this_thread(), count < 0 ? UINT64_MAX : (uint64_t)count,
+    int code = heapd_begin_notify(connection, proxy->handle, hp_caller(), count < 0 ? UINT64_MAX : (uint64_t)count,
                                   hp_ticket(proxy->owner, true, &ticket), &error);
     return hp_answer(proxy->owner, code, ticket, &error, HP_NOTHING, NULL, NULL);
 }

@@ -161,6 +161,31 @@ class Coordination(HeapTest):
         lock.release()
         self.assertTrue(lock.acquire(timeout=10))
 
+    def test_interrupted_get_puts_the_item_back(self) -> None:
+        q = self.h.queue(2)
+
+        def meet(number: int, frame: object) -> None:
+            # The get is served before it can be cancelled.
+            q.put([1])
+            q.put("second")
+            raise KeyboardInterrupt
+
+        old = signal.signal(signal.SIGALRM, meet)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            with self.assertRaises(KeyboardInterrupt):
+                q.get()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+        self.assertEqual(q.qsize(), 2)
+        self.assertEqual(q.get(), [1])
+        self.assertEqual(q.get(), "second")
+        q.task_done()
+        q.task_done()
+        with self.assertRaises(ValueError):
+            q.task_done()
+
     def test_barrier_with_action(self) -> None:
         done = self.h.list()
         barrier = self.h.barrier(3, lambda: done.append(1))

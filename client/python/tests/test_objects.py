@@ -67,7 +67,27 @@ class Scalars(HeapTest):
         h["many"] = [1, {"a": frozenset([complex(0, 1)])}, inner]
         self.assertEqual(h["value"], complex(1, 2))
         self.assertEqual(h["many"][1]["a"], {complex(0, 1)})
-        self.assertIsInstance(self.h["value"], heapd.Object)
+        h.close()
+
+    def test_pickles_are_refused_not_replaced(self) -> None:
+        h = heapd.connect(self.address, pickles=True)
+        h["value"], h["l"], h["d"] = complex(1, 2), [complex(1, 2), 3], {"c": complex(1, 2)}
+        h["q"] = h.queue()
+        h["q"].put(complex(1, 2))
+        h["o"] = h.object(c=complex(1, 2))
+        l, d = self.h["l"], self.h["d"]
+        for read in (lambda: self.h["value"], lambda: self.h.get("value"), lambda: l[0], lambda: l[:], lambda: list(l),
+                     lambda: d["c"], lambda: d.get("c"), lambda: list(d.values()), lambda: l.plain(),
+                     lambda: self.h["q"].get(), lambda: self.h["o"].c):
+            with self.assertRaisesRegex(heapd.PickleRefused, "pickles=True"):
+                read()
+        with self.h.pipeline():
+            result = d["c"]
+        self.assertIsInstance(result.exception(), heapd.PickleRefused)
+        self.assertIn("value", self.h)
+        self.assertIn("c", d)
+        self.assertEqual(l[1], 3)
+        self.assertIn("pickles", repr(l))
         h.close()
 
     def test_recursion(self) -> None:

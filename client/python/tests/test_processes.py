@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 import unittest
 from typing import Any
@@ -199,6 +201,32 @@ class Forks(HeapTest):
             pass
         self.assertEqual(live(self.h), before)
         del l
+
+
+# Daemon threads that wait, and that go on asking, when the interpreter ends.
+DAEMON_THREADS = """
+import sys, threading, heapd
+h = heapd.connect(sys.argv[1]) if len(sys.argv) > 1 else heapd.start()
+q, l, asked = h.queue(), h.list([1]), threading.Event()
+
+def ask():
+    while True:
+        l[0]
+        asked.set()
+
+for work in (q.get, h.lock().acquire, lambda: h.wait("never bound"), ask, ask):
+    threading.Thread(target=work, daemon=True).start()
+asked.wait()
+"""
+
+
+class Exit(HeapTest):
+    def test_daemon_threads_end_quietly(self) -> None:
+        for address in ([self.address], []):
+            for _ in range(5):
+                done = subprocess.run([sys.executable, "-c", DAEMON_THREADS, *address], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":

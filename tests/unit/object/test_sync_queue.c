@@ -1,4 +1,4 @@
-/* Queues beyond the first size of their ring. */
+/* Queues: beyond the first size of their ring, and what goes back into them. */
 #include "fixture.h"
 #include "object/sync.h"
 
@@ -91,6 +91,38 @@ static void check_queue(hd_value queue)
         fail_msg("%s", broken);
 }
 
+/* In front, beyond the maximum, and no task more. */
+static void what_was_taken_goes_back_in_front(void **state)
+{
+    (void)state;
+    struct hd_os_fault os;
+    struct hd_heap_config config;
+    hd_value queue;
+    struct hd_sync_result result;
+    hd_os_fault_init(&os);
+    hd_heap_config_default(&config);
+    assert_int_equal(hd_heap_new(&os.os, &config, &heap), 0);
+    objects = &heap->objects;
+    assert_int_equal(hd_queue_new(objects, 2, &queue), 0);
+    put_one(queue, 1);
+    put_one(queue, 2);
+    struct hd_sync_request get = {.act = HD_SYNC_GET, .object = queue, .item = HD_ABSENT, .party = &nobody};
+    assert_int_equal(hd_sync_try(objects, &get, &result), 0);
+    put_one(queue, 3);
+    struct hd_sync_request back = {
+        .act = HD_SYNC_PUT, .object = queue, .item = result.item, .party = &nobody, .is_back = true};
+    assert_int_equal(hd_sync_try(objects, &back, &result), 0);
+    check_queue(queue);
+    struct hd_sync_info info;
+    hd_sync_inspect(objects, queue, &info);
+    assert_int_equal(info.value, 3);
+    assert_int_equal(info.unfinished, 3);
+    for (int number = 1; number <= 3; number++)
+        get_one(queue, number);
+    hd_gc_release(objects->gc, queue);
+    hd_heap_free(heap);
+}
+
 /* Whenever it grows, its items go round the end: nothing is moved, and the order stays, through collections, too. */
 static void a_large_queue_grows_without_moving_its_items(void **state)
 {
@@ -154,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_queue_grows_and_shrinks),
+        cmocka_unit_test(what_was_taken_goes_back_in_front),
         cmocka_unit_test(a_large_queue_grows_without_moving_its_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
