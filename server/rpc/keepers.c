@@ -1,4 +1,5 @@
 /* Retained, Census: what keeps what. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "inspect/census.h"
@@ -22,15 +23,24 @@ static void describe_class(struct hd_rpc_server *server, uint64_t identity, unsi
     out->data = text;
 }
 
+/* The last of the sources is that of the frozen. */
+static enum hd_root_kind source_kind(const struct hd_dominators *d, uint32_t source)
+{
+    return source < d->source_count ? d->snapshot.sources[source].kind : HD_ROOT_FROZEN;
+}
+
+static uint64_t source_id(const struct hd_dominators *d, uint32_t source)
+{
+    return source < d->source_count ? d->snapshot.sources[source].id : 0;
+}
+
 static int describe_source(struct hd_rpc_server *server, const struct hd_dominators *d, uint32_t source,
                            Heapd__V1__Root **out)
 {
     Heapd__V1__Root *root = hd_rpc_arena_get(&server->arena, sizeof *root);
     if (!root)
         return HD_ENOMEM;
-    enum hd_root_kind kind = source < d->source_count ? d->snapshot.sources[source].kind : HD_ROOT_FROZEN;
-    uint64_t id = source < d->source_count ? d->snapshot.sources[source].id : 0;
-    hd_describe_root(server, kind, id, 0, root);
+    hd_describe_root(server, source_kind(d, source), source_id(d, source), 0, root);
     *out = root;
     return 0;
 }
@@ -208,26 +218,97 @@ static int set_classes(struct hd_rpc_server *server, const struct hd_census *c, 
     return 0;
 }
 
-/* Sources that keep something, the sessions that most to be told of first where there are too many. */
+/* One source, as far as it is known which of them are told of. */
+struct told {
+    uint32_t source; /* of the snapshot */
+    uint64_t retained_bytes;
+    uint64_t session; /* 0: it is none */
+    Heapd__V1__Root *root;
+};
+
+static bool keeps_more(const struct told *left, const struct told *right)
+{
+    if (left->retained_bytes != right->retained_bytes)
+        return left->retained_bytes > right->retained_bytes;
+    return left->source < right->source;
+}
+
+/* Adds one to a heap of those that keep most, where the one that keeps least is on top. */
+static void tell_of(struct told *rows, uint32_t *count, struct told row)
+{
+    uint32_t at = 0;
+    if (*count < HD_CENSUS_ROWS_MAX) {
+        for (at = (*count)++; at > 0 && keeps_more(&rows[(at - 1) / 2], &row); at = (at - 1) / 2)
+            rows[at] = rows[(at - 1) / 2];
+        rows[at] = row;
+        return;
+    }
+    if (!keeps_more(&row, &rows[0]))
+        return;
+    for (uint32_t child; (child = 2 * at + 1) < *count; at = child) {
+        if (child + 1 < *count && keeps_more(&rows[child], &rows[child + 1]))
+            child++;
+        if (keeps_more(&rows[child], &row))
+            break;
+        rows[at] = rows[child];
+    }
+    rows[at] = row;
+}
+
+static int by_bytes(const void *left, const void *right)
+{
+    return keeps_more(left, right) ? -1 : keeps_more(right, left);
+}
+
+static int by_session(const void *left, const void *right)
+{
+    const struct told *a = left, *b = right;
+    return a->session < b->session ? -1 : a->session > b->session;
+}
+
+/* Finds the sessions of the rows in one go along the connections: there may be many of both. */
+static void describe_sessions(const struct hd_rpc_server *server, struct told *rows, uint32_t count)
+{
+    qsort(rows, count, sizeof *rows, by_session);
+    for (const struct hd_rpc_connection *c = server->connections; c; c = c->next) {
+        struct told wanted = {.session = c->session.id};
+        struct told *row = bsearch(&wanted, rows, count, sizeof *rows, by_session);
+        if (row)
+            hd_describe_session(c, 0, row->root);
+    }
+}
+
+/* Sources that keep something and all sessions, those that keep most first; where they are too many, these alone. */
 static int set_sources(struct hd_rpc_server *server, const struct hd_census *c, Heapd__V1__CensusReply *reply)
 {
     const struct hd_dominators *d = &c->dominators;
-    Heapd__V1__CensusRow *rows = new_rows(server, d->source_count + 1, sizeof *rows, (void ***)&reply->sources);
-    if (!rows)
+    struct hd_rpc_arena *arena = &server->arena;
+    Heapd__V1__CensusRow *rows = new_rows(server, HD_CENSUS_ROWS_MAX, sizeof *rows, (void ***)&reply->sources);
+    Heapd__V1__Root *roots = hd_rpc_arena_get(arena, HD_CENSUS_ROWS_MAX * sizeof *roots);
+    struct told *told = hd_rpc_arena_get(arena, HD_CENSUS_ROWS_MAX * sizeof *told);
+    uint32_t count = 0;
+    if (!rows || !roots || !told)
         return HD_ENOMEM;
     for (uint32_t i = 0; i <= d->source_count; i++) {
         uint32_t number = hd_dominators_source(d, i);
-        bool is_session = i < d->source_count && d->snapshot.sources[i].kind == HD_ROOT_SESSION;
-        if (!number || (!is_session && d->retained_count[number] == 0))
-            continue;
-        Heapd__V1__CensusRow *row = &rows[reply->n_sources++];
-        heapd__v1__census_row__init(row);
-        row->count = d->retained_count[number];
-        row->retained_bytes = d->retained[number];
-        int error = describe_source(server, d, i, &row->root);
-        if (error)
-            return error;
+        bool is_session = source_kind(d, i) == HD_ROOT_SESSION;
+        if (number && (is_session || d->retained_count[number] > 0))
+            tell_of(told, &count,
+                    (struct told){.source = i,
+                                  .retained_bytes = d->retained[number],
+                                  .session = is_session ? source_id(d, i) : 0});
     }
+    qsort(told, count, sizeof *told, by_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = hd_dominators_source(d, told[i].source);
+        heapd__v1__census_row__init(&rows[i]);
+        told[i].root = rows[i].root = &roots[i];
+        rows[i].count = d->retained_count[number];
+        rows[i].retained_bytes = told[i].retained_bytes;
+        hd_set_root(source_kind(d, told[i].source), source_id(d, told[i].source), 0, &roots[i]);
+    }
+    reply->n_sources = count;
+    describe_sessions(server, told, count);
     return 0;
 }
 

@@ -20,8 +20,17 @@ static int step_why(struct hd_analysis *analysis, uint64_t units)
     return result;
 }
 
-void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
-                      Heapd__V1__Root *out)
+void hd_describe_session(const struct hd_rpc_connection *connection, uint64_t position, Heapd__V1__Root *out)
+{
+    out->client_name = (char *)(uintptr_t)connection->client_name; /* read only */
+    out->pid = connection->peer.pid;
+    if (position == 0)
+        return;
+    hd_handle slot = hd_handle_make((uint32_t)position, 0);
+    out->handle = hd_handle_make((uint32_t)position, hd_session_generation(&connection->session, slot));
+}
+
+void hd_set_root(enum hd_root_kind kind, uint64_t id, uint64_t position, Heapd__V1__Root *out)
 {
     heapd__v1__root__init(out);
     out->kind = (Heapd__V1__RootKind)kind;
@@ -31,17 +40,19 @@ void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint
     out->session = id;
     out->handle = position;
     out->position = 0;
+}
+
+void hd_describe_root(struct hd_rpc_server *server, enum hd_root_kind kind, uint64_t id, uint64_t position,
+                      Heapd__V1__Root *out)
+{
+    hd_set_root(kind, id, position, out);
+    if (kind != HD_ROOT_SESSION)
+        return;
     const struct hd_rpc_connection *connection = server->connections;
     while (connection && connection->session.id != id)
         connection = connection->next;
-    if (!connection)
-        return;
-    out->client_name = (char *)(uintptr_t)connection->client_name; /* read only */
-    out->pid = connection->peer.pid;
-    if (position == 0)
-        return;
-    hd_handle slot = hd_handle_make((uint32_t)position, 0);
-    out->handle = hd_handle_make((uint32_t)position, hd_session_generation(&connection->session, slot));
+    if (connection)
+        hd_describe_session(connection, position, out);
 }
 
 static void describe_step(const struct hd_path_step *step, Heapd__V1__PathStep *out)
