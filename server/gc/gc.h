@@ -136,9 +136,15 @@ struct hd_watcher {
  * Somebody who needs the heap as it was at one moment, and looks at it in slices:
  * told of each object right before its references change or it goes, and of each
  * that is born. It must not allocate objects, nor release any.
+ *
+ * `stores` is told instead of `changes` if nothing changes but one word, or, with
+ * NULL, one is put behind the last: whoever reads a large object in parts needs to
+ * read no more than the part around it. A word's number, in the order of traverse,
+ * stays the same meanwhile.
  */
 struct hd_gc_observer {
     void (*changes)(struct hd_gc_observer *observer, uint32_t index);
+    void (*stores)(struct hd_gc_observer *observer, uint32_t index, const hd_value *word);
     void (*born)(struct hd_gc_observer *observer, uint32_t index);
 };
 
@@ -386,10 +392,19 @@ static inline void hd_gc_touch(struct hd_gc *gc, uint32_t owner)
         gc->observer->changes(gc->observer, owner);
 }
 
+/* Instead of hd_gc_touch, if one word changes alone. NULL: one is put behind all others, and they stay as they are. */
+static inline void hd_gc_touch_word(struct hd_gc *gc, uint32_t owner, const hd_value *word)
+{
+    if (__builtin_expect(gc->table->state[owner] & HD_STATE_WATCHED, 0))
+        hd_gc_watch_hit(gc, owner);
+    if (__builtin_expect(gc->observer != NULL, 0))
+        gc->observer->stores(gc->observer, owner, word);
+}
+
 /* Stores a value into a word of an object in place of the old one. Steals the value. */
 static inline void hd_gc_store(struct hd_gc *gc, uint32_t owner, hd_value *word, hd_value value)
 {
-    hd_gc_touch(gc, owner);
+    hd_gc_touch_word(gc, owner, word);
     hd_value old = *word;
     *word = value;
     hd_gc_release(gc, old);

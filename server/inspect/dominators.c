@@ -77,7 +77,7 @@ static int begin(struct hd_dominators *d)
     uint32_t *at = s->extra.base;
     d->first_source = s->length;
     d->limit = s->extra_nodes;
-    if ((uint64_t)s->edge_count + s->root_count + s->source_count + 2 > s->edge_capacity)
+    if ((uint64_t)s->edge_count - s->unused_count + s->root_count + s->source_count + 2 > s->edge_capacity)
         return HD_ECHANGED;
     uint32_t **arrays[ARRAYS] = {&d->semi,   &d->label,  &d->bucket_head, &d->bucket_next, &d->number,
                                  &d->vertex, &d->parent, &d->ancestor,    &d->dominator,   &d->pred_first};

@@ -20,6 +20,10 @@ enum phase {
 #define ESTIMATE_PER_UNIT 16
 #define FIRST_SLACK 65536u
 #define RETRIES_MAX 3u
+/* Words of a large container that are read at once if one of them is about to change. */
+#define PART_WORDS 512u
+/* In the place of a word that is read and no edge. A place that was not written yet is 0. */
+#define NO_EDGE UINT32_MAX
 /* An object's payload and its pool's header are cache misses. */
 #define UNITS_PER_OBJECT 8
 /* Objects ahead whose payloads are asked for. */
@@ -118,6 +122,128 @@ static uint64_t capture(struct hd_snapshot *s, uint32_t index)
     return UNITS_PER_OBJECT + words;
 }
 
+static bool is_large(const struct hd_snapshot *s, uint32_t index)
+{
+    if (!hd_table_bit(s->heap->table.inner, index))
+        return false;
+    struct hd_refs refs;
+    refs_of(s, index, &refs);
+    for (unsigned i = 0; i < refs.span_count; i++)
+        if (refs.spans[i].count > LARGE_REFERENCES)
+            return true;
+    return false;
+}
+
+/* ---- containers that are read in parts ------------------------------------ */
+
+static struct hd_snapshot_part *part_of(struct hd_snapshot *s, uint32_t index)
+{
+    for (uint32_t i = 0; i < s->part_count; i++)
+        if (s->parts[i].index == index)
+            return &s->parts[i];
+    return NULL;
+}
+
+/*
+ * NULL: there is no room for a place for each of its words, or too many are being read. Places are more than edges,
+ * so a snapshot that begins anew for want of room does without.
+ */
+static struct hd_snapshot_part *begin_part(struct hd_snapshot *s, uint32_t index)
+{
+    struct hd_refs refs;
+    uint64_t words = 0;
+    refs_of(s, index, &refs);
+    for (unsigned i = 0; i < refs.span_count; i++)
+        words += refs.spans[i].count;
+    if (s->part_count == HD_SNAPSHOT_PARTS_MAX || s->retries || words + 1 > s->edge_capacity - s->edge_count)
+        return NULL;
+    struct hd_snapshot_part *part = &s->parts[s->part_count++];
+    *part = (struct hd_snapshot_part){
+        .index = index, .first = s->edge_count, .words = (uint32_t)words, .hidden = refs.hidden};
+    s->edge_count += part->words + 1;
+    fill_node(s, index, part->first, 0);
+    hd_table_bit_clear(s->captured, index);
+    return part;
+}
+
+/* Reads the words from `word` on, a multiple of PART_WORDS, unless they are read already. Returns the work done. */
+static uint64_t read_part(struct hd_snapshot *s, const struct hd_snapshot_part *part, const struct hd_refs *refs,
+                          uint32_t word)
+{
+    uint32_t *places = s->edges + part->first;
+    uint64_t end = (uint64_t)word + PART_WORDS < part->words ? (uint64_t)word + PART_WORDS : part->words;
+    uint64_t before = 0;
+    if (places[word])
+        return 1;
+    for (unsigned i = 0; i < refs->span_count; before += refs->spans[i].count, i++) {
+        const struct hd_span *span = &refs->spans[i];
+        for (uint64_t at = word > before ? word : before; at < end && at < before + span->count; at++) {
+            hd_value value = span->words[at - before];
+            places[at] = is_edge(s, value) ? hd_value_index(value) : NO_EDGE;
+        }
+    }
+    return end - word + 1;
+}
+
+static uint64_t read_parts(struct hd_snapshot *s, struct hd_snapshot_part *part, uint64_t units)
+{
+    struct hd_refs refs;
+    uint64_t used = 0;
+    refs_of(s, part->index, &refs);
+    while (part->next < part->words && used < units) {
+        used += read_part(s, part, &refs, part->next);
+        part->next = part->words - part->next > PART_WORDS ? part->next + PART_WORDS : part->words;
+    }
+    if (part->next == part->words) {
+        hd_table_bit_set(s->captured, part->index);
+        part->is_read = true;
+        part->next = 0;
+    }
+    return used + 1;
+}
+
+/* The part with this word; none, if one is put behind the last. False: it is none of the container's. */
+static bool read_around(struct hd_snapshot *s, const struct hd_snapshot_part *part, const hd_value *word)
+{
+    struct hd_refs refs;
+    uint64_t before = 0;
+    if (!word)
+        return true;
+    refs_of(s, part->index, &refs);
+    for (unsigned i = 0; i < refs.span_count; before += refs.spans[i].count, i++) {
+        uint64_t offset = ((uintptr_t)word - (uintptr_t)refs.spans[i].words) / sizeof *word;
+        if (offset >= refs.spans[i].count)
+            continue;
+        uint64_t at = before + offset;
+        /* It came since. */
+        if (at >= part->words)
+            return true;
+        (void)read_part(s, part, &refs, (uint32_t)(at - at % PART_WORDS));
+        return true;
+    }
+    return false;
+}
+
+/* Reads, or moves edges together, and lets go of the part when it is done. Returns the work done. */
+static uint64_t step_part(struct hd_snapshot *s, struct hd_snapshot_part *part, uint64_t units)
+{
+    uint32_t *edges = s->edges + part->first;
+    uint64_t used = 0;
+    if (!part->is_read)
+        return read_parts(s, part, units);
+    for (; part->next < part->words && used < units; part->next++, used++)
+        if (edges[part->next] != NO_EDGE)
+            edges[part->count++] = edges[part->next];
+    if (part->next < part->words)
+        return used;
+    if (part->hidden)
+        edges[part->count++] = part->hidden;
+    s->node[part->index].count = part->count;
+    s->unused_count += part->words + 1 - part->count;
+    *part = s->parts[--s->part_count];
+    return used + 1;
+}
+
 /* ---- the observer --------------------------------------------------------- */
 
 static void on_change(struct hd_gc_observer *observer, uint32_t index)
@@ -125,6 +251,11 @@ static void on_change(struct hd_gc_observer *observer, uint32_t index)
     struct hd_snapshot *s = (struct hd_snapshot *)((char *)observer - offsetof(struct hd_snapshot, observer));
     if (index >= s->length || hd_table_bit(s->captured, index))
         return;
+    struct hd_snapshot_part *part = part_of(s, index);
+    if (part) {
+        (void)read_parts(s, part, UINT64_MAX);
+        return;
+    }
     if (s->heap->table.state[index] & HD_STATE_DYING) {
         /* It is taken apart now; then, it waited for that already. */
         hd_table_bit_set(s->captured, index);
@@ -132,10 +263,27 @@ static void on_change(struct hd_gc_observer *observer, uint32_t index)
     }
     if (s->large.index == index) {
         /* What was read of it in parts is of no use any more: its edges are to lie side by side. */
+        struct hd_refs refs;
+        refs_of(s, index, &refs);
+        if (s->large_counted)
+            s->unused_count += s->large_count + (refs.hidden != 0);
         s->large.index = 0;
         s->large_counted = false;
     }
     (void)capture(s, index);
+}
+
+static void on_store(struct hd_gc_observer *observer, uint32_t index, const hd_value *word)
+{
+    struct hd_snapshot *s = (struct hd_snapshot *)((char *)observer - offsetof(struct hd_snapshot, observer));
+    if (index >= s->length || hd_table_bit(s->captured, index))
+        return;
+    struct hd_snapshot_part *part = part_of(s, index);
+    bool is_begun = part || s->large.index == index || (s->heap->table.state[index] & HD_STATE_DYING);
+    if (!is_begun && is_large(s, index))
+        part = begin_part(s, index);
+    if (!part || !read_around(s, part, word))
+        on_change(observer, index);
 }
 
 static void on_birth(struct hd_gc_observer *observer, uint32_t index)
@@ -224,7 +372,7 @@ void hd_snapshot_init(struct hd_snapshot *s, struct hd_heap *heap, struct hd_sna
     memset(s, 0, sizeof *s);
     s->heap = heap;
     s->need = need;
-    s->observer = (struct hd_gc_observer){on_change, on_birth};
+    s->observer = (struct hd_gc_observer){on_change, on_store, on_birth};
 }
 
 static uint64_t step_estimate(struct hd_snapshot *s, uint64_t units)
@@ -309,7 +457,7 @@ static void stop_observing(struct hd_snapshot *s)
     s->observing = false;
 }
 
-/* A large container, in parts: its references are counted, then copied. Returns the work done. */
+/* A large container without a place for each word: its references are counted, then copied. Returns the work done. */
 static uint64_t step_large(struct hd_snapshot *s, uint64_t units)
 {
     struct hd_gc_cursor *cursor = &s->large;
@@ -356,18 +504,6 @@ static uint64_t step_large(struct hd_snapshot *s, uint64_t units)
     return used;
 }
 
-static bool is_large(const struct hd_snapshot *s, uint32_t index)
-{
-    if (!hd_table_bit(s->heap->table.inner, index))
-        return false;
-    struct hd_refs refs;
-    refs_of(s, index, &refs);
-    for (unsigned i = 0; i < refs.span_count; i++)
-        if (refs.spans[i].count > LARGE_REFERENCES)
-            return true;
-    return false;
-}
-
 static void prefetch(const struct hd_snapshot *s, uint32_t index)
 {
     if (index < s->length)
@@ -378,6 +514,8 @@ static uint64_t step_nodes(struct hd_snapshot *s, uint64_t units)
 {
     const struct hd_table *table = &s->heap->table;
     uint64_t used = 0;
+    if (s->part_count)
+        return step_part(s, &s->parts[0], units);
     if (s->large.index)
         return step_large(s, units);
     while (s->next < s->length && used < units && !s->overflow) {
@@ -396,6 +534,8 @@ static uint64_t step_nodes(struct hd_snapshot *s, uint64_t units)
             used++;
             hd_table_bit_set(s->captured, index);
         } else if (is_large(s, index)) {
+            if (begin_part(s, index))
+                return used + 1;
             s->large = (struct hd_gc_cursor){.index = index};
             s->large_counted = false;
             s->large_count = 0;

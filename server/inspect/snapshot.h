@@ -59,6 +59,22 @@ struct hd_snapshot_need {
     uint32_t edge_bytes;
 };
 
+/*
+ * A large container that is read in parts, in no order: a part of it that is about to change comes first. Each word has
+ * a place among the edges until all are read; then the edges move together.
+ */
+struct hd_snapshot_part {
+    uint32_t index;
+    uint32_t first; /* of its edges */
+    uint32_t words; /* as many as it had in the beginning, and places */
+    uint32_t hidden;
+    uint32_t next; /* word to be read, or place to be moved */
+    uint32_t count;
+    bool is_read;
+};
+/* More that change in the short time before they are read are read in one go. */
+#define HD_SNAPSHOT_PARTS_MAX 8u
+
 struct hd_snapshot {
     struct hd_gc_observer observer;
     struct hd_heap *heap; /* borrow */
@@ -75,6 +91,8 @@ struct hd_snapshot {
     struct hd_gc_cursor large; /* a large container that is being counted, then copied */
     bool large_counted;
     uint32_t large_count;
+    struct hd_snapshot_part parts[HD_SNAPSHOT_PARTS_MAX]; /* part_count of them */
+    uint32_t part_count;
 
     struct hd_snapshot_node *node;      /* in nodes_area */
     uint64_t *captured;                 /* bitmap: read already, or not to be read */
@@ -82,7 +100,8 @@ struct hd_snapshot {
     struct hd_snapshot_root *roots;     /* in roots_area */
     struct hd_snapshot_source *sources; /* own; source_count of them */
     uint32_t source_count;
-    uint32_t edge_count;
+    uint32_t edge_count; /* places that are taken: unused_count of them lie between, and are no node's */
+    uint32_t unused_count;
     uint32_t edge_capacity;
     uint32_t root_count;
     uint32_t root_capacity;

@@ -125,7 +125,7 @@ int hd_list_append(struct hd_objects *objects, hd_value value, hd_value element)
     if (error)
         return error;
     struct hd_list *list = list_of(objects, value);
-    hd_gc_touch(objects->gc, hd_value_index(value));
+    hd_gc_touch_word(objects->gc, hd_value_index(value), NULL);
     note_inserted(objects, value, list->length);
     hd_gc_put_new(&list->items[list->head + list->length++], element);
     return 0;

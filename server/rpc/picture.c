@@ -169,7 +169,7 @@ static int reply_picture(struct hd_analysis *analysis, struct hd_call *call, boo
         return error;
     if (!picture->begun) {
         part.message.node_total = s->live_count;
-        part.message.edge_total = s->edge_count;
+        part.message.edge_total = s->edge_count - s->unused_count;
     }
     if (picture->root < s->root_count)
         error = add_roots(picture, &part, call->server);

@@ -98,6 +98,119 @@ static void large_containers(void **state)
     end(&f);
 }
 
+enum { LARGE = 12, LARGE_LENGTH = 6000 }; /* more than are read in parts at a time */
+
+static void set_some(struct fixture *f, struct random *random, hd_value container, bool is_dict)
+{
+    hd_value value = random_below(random, 3) ? list(f) : hd_value_int(7);
+    uint32_t at = random_below(random, LARGE_LENGTH);
+    if (is_dict)
+        put(f, container, hd_value_int((int64_t)at), value);
+    else if (random_below(random, 4) == 0)
+        append(f, container, value);
+    else
+        assert_int_equal(hd_list_set(f->objects, container, at, value), 0);
+}
+
+static void change_shape(struct fixture *f, struct random *random, hd_value container)
+{
+    hd_value out;
+    if (random_below(random, 2)) {
+        assert_int_equal(hd_list_pop(f->objects, container, random_below(random, 2) ? 0 : -1, &out), 0);
+        hd_gc_release(f->gc, out);
+    }
+    assert_int_equal(hd_list_insert(f->objects, container, random_below(random, 9), list(f)), 0);
+}
+
+/* Words are stored one by one while their container is read in parts, and now and then its shape changes. */
+static void stores_meanwhile(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct random random;
+    uint32_t most = 0;
+    begin(&f);
+    random_init(&random);
+    hd_value large[LARGE];
+    for (unsigned n = 0; n < LARGE; n++) {
+        large[n] = keep(&f, n % 4 == 3 ? dict(&f) : list(&f));
+        for (unsigned i = 0; i < LARGE_LENGTH; i++) {
+            hd_value value = i % 3 ? list(&f) : hd_value_int(i);
+            if (n % 4 == 3)
+                put(&f, large[n], hd_value_int((int64_t)i), value);
+            else
+                append(&f, large[n], value);
+        }
+    }
+    for (unsigned round = 0; round < 12; round++) {
+        struct graph graph = {.length = 0};
+        struct hd_snapshot s;
+        int result;
+        uint64_t used;
+        hd_snapshot_init(&s, f.heap, (struct hd_snapshot_need){0, 0});
+        do {
+            if (!s.observing) {
+                graph_free(&graph);
+                graph_take(&f, &graph);
+            }
+            result = hd_snapshot_step(&s, random_below(&random, 3000) + 1, &used);
+            assert_true(result >= 0);
+            for (uint32_t i = random_below(&random, 6); i > 0; i--) {
+                uint32_t n = random_below(&random, LARGE);
+                set_some(&f, &random, large[n], n % 4 == 3);
+                if (random_below(&random, 40) == 0 && n % 4 != 3)
+                    change_shape(&f, &random, large[n]);
+            }
+            if (random_below(&random, 20) == 0)
+                (void)hd_heap_step(f.heap, 200);
+            if (random_below(&random, 100) == 0)
+                hd_heap_compact_begin(f.heap);
+            most = s.part_count > most ? s.part_count : most;
+        } while (result == 0);
+        graph_compare(&graph, &s);
+        uint64_t edges = 0;
+        for (uint32_t i = 1; i < s.length; i++)
+            edges += s.node[i].count;
+        assert_int_equal(edges, s.edge_count - s.unused_count);
+        hd_snapshot_fini(&s);
+        graph_free(&graph);
+        check(&f);
+    }
+    assert_int_equal(most, HD_SNAPSHOT_PARTS_MAX);
+    end(&f);
+}
+
+/* A store reads what lies around it and no more; the rest is read in slices. */
+static void a_store_reads_little(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct graph graph;
+    struct hd_snapshot s;
+    uint64_t used;
+    begin(&f);
+    hd_value l = keep(&f, list(&f));
+    for (unsigned i = 0; i < 100000; i++)
+        append(&f, l, hd_gc_retain(f.gc, l));
+    hd_snapshot_init(&s, f.heap, (struct hd_snapshot_need){0, 0});
+    graph_take(&f, &graph);
+    while (!s.observing)
+        assert_int_equal(hd_snapshot_step(&s, 1, &used), 0);
+    assert_int_equal(hd_list_set(f.objects, l, 50000, hd_value_int(1)), 0);
+    append(&f, l, hd_value_int(2));
+    assert_int_equal(s.part_count, 1);
+    uint32_t read = 0;
+    for (uint32_t i = 0; i < s.parts[0].words; i++)
+        read += s.edges[s.parts[0].first + i] != 0;
+    assert_in_range(read, 1, 1000);
+    assert_false(hd_table_bit(s.captured, hd_value_index(l)));
+    take(&s);
+    graph_compare(&graph, &s);
+    hd_snapshot_fini(&s);
+    graph_free(&graph);
+    end(&f);
+}
+
 static void refused_without_memory(void **state)
 {
     (void)state;
@@ -155,6 +268,8 @@ int main(void)
         cmocka_unit_test(nothing_happens_meanwhile),
         cmocka_unit_test(changes_meanwhile),
         cmocka_unit_test(large_containers),
+        cmocka_unit_test(stores_meanwhile),
+        cmocka_unit_test(a_store_reads_little),
         cmocka_unit_test(refused_without_memory),
         cmocka_unit_test(one_at_a_time),
     };
