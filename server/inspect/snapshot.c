@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gc/tags.h"
+#include "inspect/parts.h"
 
 enum phase {
     PHASE_START = 0,
@@ -20,17 +21,13 @@ enum phase {
 #define ESTIMATE_PER_UNIT 16
 #define FIRST_SLACK 65536u
 #define RETRIES_MAX 3u
-/* Words of a large container that are read at once if one of them is about to change. */
-#define PART_WORDS 512u
-/* In the place of a word that is read and no edge. A place that was not written yet is 0. */
-#define NO_EDGE UINT32_MAX
 /* An object's payload and its pool's header are cache misses. */
 #define UNITS_PER_OBJECT 8
 /* Objects ahead whose payloads are asked for. */
 #define PREFETCH 16
 #define RELEASE_BYTES ((uint64_t)256 << 10)
 
-static void fill_node(struct hd_snapshot *s, uint32_t index, uint32_t first, uint32_t count)
+void hd_snapshot_fill(struct hd_snapshot *s, uint32_t index, uint32_t first, uint32_t count)
 {
     const struct hd_table *table = &s->heap->table;
     uint8_t state = table->state[index];
@@ -52,14 +49,6 @@ static void fill_node(struct hd_snapshot *s, uint32_t index, uint32_t first, uin
     hd_table_bit_set(s->captured, index);
 }
 
-static void refs_of(const struct hd_snapshot *s, uint32_t index, struct hd_refs *refs)
-{
-    const struct hd_table *table = &s->heap->table;
-    refs->span_count = 0;
-    refs->hidden = 0;
-    s->heap->gc.types[hd_table_type(table, index)]->traverse(&s->heap->gc, hd_table_payload(table, index), refs);
-}
-
 static bool has_room(struct hd_snapshot *s, uint64_t count)
 {
     if (count <= s->edge_capacity - s->edge_count)
@@ -68,17 +57,11 @@ static bool has_room(struct hd_snapshot *s, uint64_t count)
     return false;
 }
 
-/* Entries that were made since then are of no concern. */
-static bool is_edge(const struct hd_snapshot *s, hd_value word)
-{
-    return hd_value_is_ref(word) && hd_value_index(word) < s->length;
-}
-
 static uint32_t copy_words(struct hd_snapshot *s, const hd_value *words, size_t count, uint32_t at)
 {
     uint32_t *edges = s->edges;
     for (size_t i = 0; i < count; i++)
-        if (is_edge(s, words[i]))
+        if (hd_snapshot_is_edge(s, words[i]))
             edges[at++] = hd_value_index(words[i]);
     return at;
 }
@@ -87,7 +70,7 @@ static uint64_t count_words(const struct hd_snapshot *s, const hd_value *words, 
 {
     uint64_t found = 0;
     for (size_t i = 0; i < count; i++)
-        found += is_edge(s, words[i]);
+        found += hd_snapshot_is_edge(s, words[i]);
     return found;
 }
 
@@ -95,12 +78,12 @@ static uint64_t count_words(const struct hd_snapshot *s, const hd_value *words, 
 static uint64_t capture(struct hd_snapshot *s, uint32_t index)
 {
     if (!hd_table_bit(s->heap->table.inner, index)) {
-        fill_node(s, index, s->edge_count, 0);
+        hd_snapshot_fill(s, index, s->edge_count, 0);
         return UNITS_PER_OBJECT;
     }
     struct hd_refs refs;
     uint64_t words = 0, count = 0;
-    refs_of(s, index, &refs);
+    hd_snapshot_refs(s, index, &refs);
     for (unsigned i = 0; i < refs.span_count; i++)
         words += refs.spans[i].count;
     /* Mostly there is room whatever they are; only near the end they have to be counted first. */
@@ -117,7 +100,7 @@ static uint64_t capture(struct hd_snapshot *s, uint32_t index)
         at = copy_words(s, refs.spans[i].words, refs.spans[i].count, at);
     if (refs.hidden)
         s->edges[at++] = refs.hidden;
-    fill_node(s, index, s->edge_count, at - s->edge_count);
+    hd_snapshot_fill(s, index, s->edge_count, at - s->edge_count);
     s->edge_count = at;
     return UNITS_PER_OBJECT + words;
 }
@@ -127,121 +110,11 @@ static bool is_large(const struct hd_snapshot *s, uint32_t index)
     if (!hd_table_bit(s->heap->table.inner, index))
         return false;
     struct hd_refs refs;
-    refs_of(s, index, &refs);
+    hd_snapshot_refs(s, index, &refs);
     for (unsigned i = 0; i < refs.span_count; i++)
         if (refs.spans[i].count > LARGE_REFERENCES)
             return true;
     return false;
-}
-
-/* ---- containers that are read in parts ------------------------------------ */
-
-static struct hd_snapshot_part *part_of(struct hd_snapshot *s, uint32_t index)
-{
-    for (uint32_t i = 0; i < s->part_count; i++)
-        if (s->parts[i].index == index)
-            return &s->parts[i];
-    return NULL;
-}
-
-/*
- * NULL: there is no room for a place for each of its words, or too many are being read. Places are more than edges,
- * so a snapshot that begins anew for want of room does without.
- */
-static struct hd_snapshot_part *begin_part(struct hd_snapshot *s, uint32_t index)
-{
-    struct hd_refs refs;
-    uint64_t words = 0;
-    refs_of(s, index, &refs);
-    for (unsigned i = 0; i < refs.span_count; i++)
-        words += refs.spans[i].count;
-    if (s->part_count == HD_SNAPSHOT_PARTS_MAX || s->retries || words + 1 > s->edge_capacity - s->edge_count)
-        return NULL;
-    struct hd_snapshot_part *part = &s->parts[s->part_count++];
-    *part = (struct hd_snapshot_part){
-        .index = index, .first = s->edge_count, .words = (uint32_t)words, .hidden = refs.hidden};
-    s->edge_count += part->words + 1;
-    fill_node(s, index, part->first, 0);
-    hd_table_bit_clear(s->captured, index);
-    return part;
-}
-
-/* Reads the words from `word` on, a multiple of PART_WORDS, unless they are read already. Returns the work done. */
-static uint64_t read_part(struct hd_snapshot *s, const struct hd_snapshot_part *part, const struct hd_refs *refs,
-                          uint32_t word)
-{
-    uint32_t *places = s->edges + part->first;
-    uint64_t end = (uint64_t)word + PART_WORDS < part->words ? (uint64_t)word + PART_WORDS : part->words;
-    uint64_t before = 0;
-    if (places[word])
-        return 1;
-    for (unsigned i = 0; i < refs->span_count; before += refs->spans[i].count, i++) {
-        const struct hd_span *span = &refs->spans[i];
-        for (uint64_t at = word > before ? word : before; at < end && at < before + span->count; at++) {
-            hd_value value = span->words[at - before];
-            places[at] = is_edge(s, value) ? hd_value_index(value) : NO_EDGE;
-        }
-    }
-    return end - word + 1;
-}
-
-static uint64_t read_parts(struct hd_snapshot *s, struct hd_snapshot_part *part, uint64_t units)
-{
-    struct hd_refs refs;
-    uint64_t used = 0;
-    refs_of(s, part->index, &refs);
-    while (part->next < part->words && used < units) {
-        used += read_part(s, part, &refs, part->next);
-        part->next = part->words - part->next > PART_WORDS ? part->next + PART_WORDS : part->words;
-    }
-    if (part->next == part->words) {
-        hd_table_bit_set(s->captured, part->index);
-        part->is_read = true;
-        part->next = 0;
-    }
-    return used + 1;
-}
-
-/* The part with this word; none, if one is put behind the last. False: it is none of the container's. */
-static bool read_around(struct hd_snapshot *s, const struct hd_snapshot_part *part, const hd_value *word)
-{
-    struct hd_refs refs;
-    uint64_t before = 0;
-    if (!word)
-        return true;
-    refs_of(s, part->index, &refs);
-    for (unsigned i = 0; i < refs.span_count; before += refs.spans[i].count, i++) {
-        uint64_t offset = ((uintptr_t)word - (uintptr_t)refs.spans[i].words) / sizeof *word;
-        if (offset >= refs.spans[i].count)
-            continue;
-        uint64_t at = before + offset;
-        /* It came since. */
-        if (at >= part->words)
-            return true;
-        (void)read_part(s, part, &refs, (uint32_t)(at - at % PART_WORDS));
-        return true;
-    }
-    return false;
-}
-
-/* Reads, or moves edges together, and lets go of the part when it is done. Returns the work done. */
-static uint64_t step_part(struct hd_snapshot *s, struct hd_snapshot_part *part, uint64_t units)
-{
-    uint32_t *edges = s->edges + part->first;
-    uint64_t used = 0;
-    if (!part->is_read)
-        return read_parts(s, part, units);
-    for (; part->next < part->words && used < units; part->next++, used++)
-        if (edges[part->next] != NO_EDGE)
-            edges[part->count++] = edges[part->next];
-    if (part->next < part->words)
-        return used;
-    if (part->hidden)
-        edges[part->count++] = part->hidden;
-    s->node[part->index].count = part->count;
-    s->unused_count += part->words + 1 - part->count;
-    *part = s->parts[--s->part_count];
-    return used + 1;
 }
 
 /* ---- the observer --------------------------------------------------------- */
@@ -251,9 +124,9 @@ static void on_change(struct hd_gc_observer *observer, uint32_t index)
     struct hd_snapshot *s = (struct hd_snapshot *)((char *)observer - offsetof(struct hd_snapshot, observer));
     if (index >= s->length || hd_table_bit(s->captured, index))
         return;
-    struct hd_snapshot_part *part = part_of(s, index);
+    struct hd_snapshot_part *part = hd_parts_find(s, index);
     if (part) {
-        (void)read_parts(s, part, UINT64_MAX);
+        (void)hd_parts_read(s, part, UINT64_MAX);
         return;
     }
     if (s->heap->table.state[index] & HD_STATE_DYING) {
@@ -264,7 +137,7 @@ static void on_change(struct hd_gc_observer *observer, uint32_t index)
     if (s->large.index == index) {
         /* What was read of it in parts is of no use any more: its edges are to lie side by side. */
         struct hd_refs refs;
-        refs_of(s, index, &refs);
+        hd_snapshot_refs(s, index, &refs);
         if (s->large_counted)
             s->unused_count += s->large_count + (refs.hidden != 0);
         s->large.index = 0;
@@ -278,11 +151,11 @@ static void on_store(struct hd_gc_observer *observer, uint32_t index, const hd_v
     struct hd_snapshot *s = (struct hd_snapshot *)((char *)observer - offsetof(struct hd_snapshot, observer));
     if (index >= s->length || hd_table_bit(s->captured, index))
         return;
-    struct hd_snapshot_part *part = part_of(s, index);
+    struct hd_snapshot_part *part = hd_parts_find(s, index);
     bool is_begun = part || s->large.index == index || (s->heap->table.state[index] & HD_STATE_DYING);
     if (!is_begun && is_large(s, index))
-        part = begin_part(s, index);
-    if (!part || !read_around(s, part, word))
+        part = hd_parts_begin(s, index);
+    if (!part || !hd_parts_read_around(s, part, word))
         on_change(observer, index);
 }
 
@@ -462,7 +335,7 @@ static uint64_t step_large(struct hd_snapshot *s, uint64_t units)
 {
     struct hd_gc_cursor *cursor = &s->large;
     struct hd_refs refs;
-    refs_of(s, cursor->index, &refs);
+    hd_snapshot_refs(s, cursor->index, &refs);
     uint64_t used = 0;
     while (cursor->span < refs.span_count && used < units) {
         const struct hd_span *span = &refs.spans[cursor->span];
@@ -499,7 +372,7 @@ static uint64_t step_large(struct hd_snapshot *s, uint64_t units)
     uint32_t first = s->node[index].first, count = s->node[index].count;
     if (refs.hidden)
         s->edges[first + count++] = refs.hidden;
-    fill_node(s, index, first, count);
+    hd_snapshot_fill(s, index, first, count);
     cursor->index = 0;
     return used;
 }
@@ -515,7 +388,7 @@ static uint64_t step_nodes(struct hd_snapshot *s, uint64_t units)
     const struct hd_table *table = &s->heap->table;
     uint64_t used = 0;
     if (s->part_count)
-        return step_part(s, &s->parts[0], units);
+        return hd_parts_step(s, &s->parts[0], units);
     if (s->large.index)
         return step_large(s, units);
     while (s->next < s->length && used < units && !s->overflow) {
@@ -534,7 +407,7 @@ static uint64_t step_nodes(struct hd_snapshot *s, uint64_t units)
             used++;
             hd_table_bit_set(s->captured, index);
         } else if (is_large(s, index)) {
-            if (begin_part(s, index))
+            if (hd_parts_begin(s, index))
                 return used + 1;
             s->large = (struct hd_gc_cursor){.index = index};
             s->large_counted = false;
