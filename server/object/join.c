@@ -76,11 +76,28 @@ static bool next_source(struct hd_join *join)
     return true;
 }
 
+/* What a counted element costs more than one that is only moved. Far apart, each is fetched, and costs as much. */
+#define RETAIN_COST (HD_WORK_WORDS_PER_UNIT / HD_WORK_RETAINS_PER_UNIT)
+#define NEAR_STEP 4
+
+/* Copies elements until the source has no more or the room is used up. */
+static void take(struct hd_join *join, hd_value *to, uint64_t *room)
+{
+    struct hd_gc *gc = join->work.objects->gc;
+    const hd_value *from = words_of(join->work.objects, join->work.held[0]);
+    bool is_near = join->step >= -NEAR_STEP && join->step <= NEAR_STEP;
+    for (; join->left && *room; join->left--, join->next += join->step) {
+        hd_value value = from[join->next];
+        uint64_t cost = is_near && !hd_value_is_ref(value) ? 1 : RETAIN_COST;
+        hd_gc_put_new(to++, hd_gc_retain(gc, value));
+        *room -= cost < *room ? cost : *room;
+    }
+}
+
 static int step(struct hd_work *work, uint64_t units)
 {
     struct hd_join *join = (struct hd_join *)work;
-    struct hd_gc *gc = work->objects->gc;
-    uint64_t room = units < UINT32_MAX ? units * HD_WORK_RETAINS_PER_UNIT : UINT32_MAX;
+    uint64_t room = units < UINT32_MAX ? units * HD_WORK_WORDS_PER_UNIT : (uint64_t)UINT32_MAX * HD_WORK_WORDS_PER_UNIT;
     if (work->value == HD_ABSENT) {
         int error = make(join);
         if (error)
@@ -92,15 +109,11 @@ static int step(struct hd_work *work, uint64_t units)
     while (room) {
         if (join->left == 0 && !next_source(join))
             break;
-        const hd_value *from = words_of(work->objects, work->held[0]);
-        uint32_t count = join->left < room ? join->left : (uint32_t)room;
-        for (uint32_t i = 0; i < count; i++, join->next += join->step)
-            hd_gc_put_new(&to[*length + i], hd_gc_retain(gc, from[join->next]));
-        *length += count;
-        join->left -= count;
-        room -= count;
+        uint32_t left = join->left;
+        take(join, &to[*length], &room);
+        *length += left - join->left;
     }
-    work->objects->work_units += (begun - room) / HD_WORK_RETAINS_PER_UNIT;
+    work->objects->work_units += (begun - room) / HD_WORK_WORDS_PER_UNIT;
     return join->left == 0 && join->times == 0 && !join->second;
 }
 

@@ -87,6 +87,21 @@ class Sequence(Container):
 
     __slots__ = ()
 
+    def _read(self) -> tuple[Any, Any]:
+        with contextlib.suppress(Changed):
+            found = self._read_shallow()
+            if found is not None:
+                return found, self
+        # A slice of all of it is a copy that nobody changes, made in one step unless it is very long.
+        found = self._read_part(slice(None))
+        return (None, found) if isinstance(found, Proxy) else (found, self)
+
+    def _read_part(self, index: slice) -> Any:
+        for _ in range(_TRIES):
+            with contextlib.suppress(Changed):
+                return self._read_slice(index)
+        return self._read_slice(index)
+
     def _values(self) -> list[Any]:
         found, still = self._read()
         if found is None:
@@ -96,7 +111,7 @@ class Sequence(Container):
     def _get_slice(self, index: slice) -> Any:
         if index.start is None and index.stop is None and index.step is None:
             return self._values()
-        found = self._read_slice(index)
+        found = self._read_part(index)
         return _read_items(found) if isinstance(found, Proxy) else found if type(found) is list else list(found)
 
     def __iter__(self) -> Iterator[Any]:

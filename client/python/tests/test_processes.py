@@ -203,6 +203,34 @@ class Forks(HeapTest):
         del l
 
 
+def write_without_a_pause(address: str) -> None:
+    h = heapd.connect(address)
+    l = h["changed"]
+    while True:
+        with h.pipeline():
+            for i in range(0, 30_000, 300):
+                l[i] = i + 1
+        h["writes"] = True
+
+
+class Writers(HeapTest):
+    def test_reading_what_never_stands_still(self) -> None:
+        l = self.h["changed"] = self.h.list(range(30_000))
+        writers = [multiprocessing.get_context("spawn").Process(target=write_without_a_pause, args=(self.address,),
+                                                                daemon=True) for _ in range(2)]
+        try:
+            for writer in writers:
+                writer.start()
+            self.h.wait("writes", 60)
+            for _ in range(20):
+                self.assertEqual(len(l[:]), 30_000)
+                self.assertEqual(len(l[1:-1]), 29_998)
+        finally:
+            for writer in writers:
+                writer.kill()
+                writer.join()
+
+
 # Daemon threads that wait, and that go on asking, when the interpreter ends.
 DAEMON_THREADS = """
 import sys, threading, heapd
