@@ -4,46 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixture.h"
-#include "test.h"
+#include "heap.h"
 
 #define MOVES 200
-
-static struct bb_daemon bb;
-
-static int start(void **state)
-{
-    (void)state;
-    bb_daemon_start(&bb, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    bb_daemon_stop(&bb);
-    return 0;
-}
-
-/* Also for threads that the test starts, where an assertion of cmocka would jump nowhere. */
-#define DO(call) \
-    do { \
-        int do_code = (call); \
-        if (do_code) { \
-            (void)fprintf(stderr, "%s: %d, %s\n", #call, do_code, error.message); \
-            abort(); \
-        } \
-    } while (0)
-
-static struct heapd_connection *join(void)
-{
-    struct heapd_connection *heap = NULL;
-    struct heapd_error error;
-    char address[128];
-    (void)snprintf(address, sizeof address, "unix:%s", bb.path);
-    DO(heapd_connect(address, NULL, &heap, &error));
-    return heap;
-}
 
 static heapd_handle make_accounts(struct heapd_connection *heap)
 {
@@ -187,9 +150,9 @@ static void a_ring_is_asked_for_between_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_is_lost, start, stop),
-        cmocka_unit_test_setup_teardown(handles_survive_a_batch_that_fails, start, stop),
-        cmocka_unit_test_setup_teardown(a_ring_is_asked_for_between_batches, start, stop),
+        cmocka_unit_test_setup_teardown(nothing_is_lost, start_plain, stop),
+        cmocka_unit_test_setup_teardown(handles_survive_a_batch_that_fails, start_plain, stop),
+        cmocka_unit_test_setup_teardown(a_ring_is_asked_for_between_batches, start_plain, stop),
     };
     return cmocka_run_group_tests_name("client batch", tests, NULL, NULL);
 }

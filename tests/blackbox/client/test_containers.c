@@ -3,42 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixture.h"
-#include "test.h"
+#include "heap.h"
 
-static struct bb_daemon bb;
-
-static int start(void **state)
-{
-    (void)state;
-    bb_daemon_start(&bb, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    bb_daemon_stop(&bb);
-    return 0;
-}
-
-static struct heapd_connection *join(void)
-{
-    struct heapd_connection *heap = NULL;
-    struct heapd_error error;
-    char address[128];
-    (void)snprintf(address, sizeof address, "unix:%s", bb.path);
-    if (heapd_connect(address, NULL, &heap, &error))
-        fail_msg("%s", error.message);
-    return heap;
-}
-
-#define DO(call) \
-    do { \
-        int do_code = (call); \
-        if (do_code) \
-            fail_msg("%s: %d, %s", #call, do_code, error.message); \
-    } while (0)
 #define REFUSED(call, wanted) assert_int_equal((call), (wanted))
 
 /* An open function and the ints first, first + 1, ... */
@@ -433,5 +399,5 @@ int main(void)
         cmocka_unit_test(dicts_out_of_dicts), cmocka_unit_test(cursors),       cmocka_unit_test(descriptions),
         cmocka_unit_test(references),         cmocka_unit_test(classes),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_plain, stop);
 }

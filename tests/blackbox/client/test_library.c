@@ -6,10 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fixture.h"
-#include "test.h"
-
-static struct bb_daemon bb;
+#include "heap.h"
 
 static int start(void **state)
 {
@@ -25,32 +22,6 @@ static int start(void **state)
     unlink(path);
     return 0;
 }
-
-static int stop(void **state)
-{
-    (void)state;
-    bb_daemon_stop(&bb);
-    return 0;
-}
-
-static struct heapd_connection *join(void)
-{
-    struct heapd_connection *heap = NULL;
-    struct heapd_error error;
-    char address[128];
-    (void)snprintf(address, sizeof address, "unix:%s", bb.path);
-    if (heapd_connect(address, NULL, &heap, &error))
-        fail_msg("%s", error.message);
-    return heap;
-}
-
-/* Runs a call, whose last argument is &error, and shows the daemon's words if it fails. */
-#define DO(call) \
-    do { \
-        int do_code = (call); \
-        if (do_code) \
-            fail_msg("%s: %d, %s", #call, do_code, error.message); \
-    } while (0)
 
 static uint64_t stat_of(struct heapd_connection *heap, const char *name)
 {
