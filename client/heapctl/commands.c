@@ -10,8 +10,7 @@
     "  [-1]       an index, negative from the end, or an integer key of a dict\n" \
     "Names with odd characters are quoted: \"a.b\".\"c d\"\n"
 
-#define OBJECTS \
-    "An OBJECT is a path, or an identity as inspect shows it: 0x1c.\n" PATHS
+#define OBJECTS "An OBJECT is a path, or an identity as inspect shows it: 0x1c.\n" PATHS
 
 const struct hd_command hd_commands[] = {
     {"ping", "", "is the daemon there?", "", 0, 0, 0, hd_cmd_ping},
@@ -36,8 +35,8 @@ const struct hd_command hd_commands[] = {
      0, 1, HD_OPTION_CHILDREN, hd_cmd_ls},
     {"inspect", "PATH", "type, identity, references, size and generation of an object",
      "The reference by which heapctl itself holds the object is not counted.\n" PATHS, 1, 1, 0, hd_cmd_inspect},
-    {"why", "OBJECT", "what keeps an object alive: the shortest paths from roots, one for each holder",
-     OBJECTS, 1, 1, HD_OPTION_COUNT, hd_cmd_why},
+    {"why", "OBJECT", "what keeps an object alive: the shortest paths from roots, one for each holder", OBJECTS, 1, 1,
+     HD_OPTION_COUNT, hd_cmd_why},
     {"retained", "[OBJECT]", "what goes when an object goes; without one, the largest keepers",
      "The retained size is that of all objects that nothing else keeps.\n" OBJECTS, 0, 1, HD_OPTION_COUNT,
      hd_cmd_retained},
@@ -72,9 +71,12 @@ const struct hd_command hd_commands[] = {
      HD_OPTION_COUNT, hd_cmd_monitor},
     {"audit", "", "count every reference again, and report what does not agree",
      "Others are served meanwhile. Exit status 1 if there is a miscount.\n", 0, 0, 0, hd_cmd_audit},
-    {"referrers", "OBJECT", "list the objects that refer to an object", OBJECTS, 1, 1, HD_OPTION_COUNT, hd_cmd_referrers},
+    {"referrers", "OBJECT", "list the objects that refer to an object", OBJECTS, 1, 1, HD_OPTION_COUNT,
+     hd_cmd_referrers},
     {"gc debug", "[FLAGS]", "show or set the debug flags: stats, saveall, none",
-     "With stats, the daemon logs collections. With saveall, what collections find is kept, to be looked at with gc garbage.\n", 0, 3, 0, hd_cmd_gc_debug},
+     "With stats, the daemon logs collections. With saveall, what collections find is kept, to be looked at with gc "
+     "garbage.\n",
+     0, 3, 0, hd_cmd_gc_debug},
     {"gc garbage", "[clear]", "list what collections were told to keep, or let go of it", "", 0, 1, HD_OPTION_COUNT,
      hd_cmd_gc_garbage},
     {"gc collect", "[GENERATION]", "collect a generation (0, 1 or 2: all) and the younger ones",
@@ -96,8 +98,9 @@ const struct hd_command hd_commands[] = {
     {"stats", "[PREFIX]", "show the daemon's numbers", "Units are part of the names: _bytes, _count, _ns.\n", 0, 1, 0,
      hd_cmd_stats},
     {"locks", "", "show who holds and who waits for locks, queues and the like",
-     "Objects are named by identity, as inspect shows it. Locks that a session kept when it said goodbye have no holder.\n", 0,
-     0, 0, hd_cmd_locks},
+     "Objects are named by identity, as inspect shows it. Locks that a session kept when it said goodbye have no "
+     "holder.\n",
+     0, 0, 0, hd_cmd_locks},
     {"session list", "", "show who is connected", "", 0, 0, 0, hd_cmd_session_list},
     {"session kill", "ID", "end a session and release all that it holds", "", 1, 1, HD_OPTION_QUIET,
      hd_cmd_session_kill},

@@ -180,8 +180,8 @@ int heapd_begin_buffer_get(struct heapd_connection *connection, heapd_handle han
     return hd_call_begin(connection, &call, 0, ticket, error);
 }
 
-int heapd_buffer_take(struct heapd_connection *connection, heapd_handle handle,
-                      const struct heapd_result *result, struct heapd_buffer **out, struct heapd_error *error)
+int heapd_buffer_take(struct heapd_connection *connection, heapd_handle handle, const struct heapd_result *result,
+                      struct heapd_buffer **out, struct heapd_error *error)
 {
     int code = hd_check_process(connection, error);
     if (!code && (result->method != HEAPD_METHOD_GET_BUFFER || !result->as.buffer.sealed))

@@ -28,10 +28,10 @@ struct hd_settings {
     size_t listen_count;         /* 0: the default address */
     uint64_t memory_limit_bytes; /* UINT64_MAX: none */
     uint32_t max_connections;
-    uint32_t max_slots;       /* handles of a session, plus one */
-    uint32_t max_frame_bytes; /* of a body */
-    uint32_t max_rings;       /* connections that may use shared memory at once; 0: none */
-    uint32_t max_parked;      /* requests of a session that wait or go on in slices */
+    uint32_t max_slots;          /* handles of a session, plus one */
+    uint32_t max_frame_bytes;    /* of a body */
+    uint32_t max_rings;          /* connections that may use shared memory at once; 0: none */
+    uint32_t max_parked;         /* requests of a session that wait or go on in slices */
     uint64_t max_unsealed_bytes; /* of a session's buffers */
     uint32_t max_tokens;         /* of a session, that are still good */
     enum hd_log_level log_level;
@@ -39,7 +39,7 @@ struct hd_settings {
     uint32_t gc_interval_s;   /* 0: no collection by the clock */
     bool gc_on_session_end;
     bool huge_pages;
-    bool until_eof; /* ends when standard input does: a daemon that belongs to another process */
+    bool until_eof;             /* ends when standard input does: a daemon that belongs to another process */
     uint64_t preallocate_bytes; /* below memory_limit_bytes */
     bool has_seed;
     uint64_t seed; /* of the hash; for tests, whose results are then the same each time */

@@ -29,7 +29,7 @@ struct hd_expiries {
     uint32_t length;           /* entries ever used; 0 is never */
     uint32_t capacity;
     uint32_t order_capacity;
-    uint32_t free;             /* 0: none */
+    uint32_t free; /* 0: none */
     uint32_t order_count;
     uint32_t sweep; /* where in the order stale ones are looked for next */
     uint64_t expired_count;

@@ -23,9 +23,9 @@
 #include "alloc/table.h"
 #include "common/error.h"
 #include "gc/gc.h"
-#include "object/bulk.h"
 #include "heap/expiry.h"
 #include "heap/watch.h"
+#include "object/bulk.h"
 #include "object/object.h"
 #include "os/os.h"
 
@@ -52,7 +52,7 @@ struct hd_heap {
     struct hd_gc gc;
     struct hd_objects objects;
     struct hd_bulk_store bulk_store; /* buffers */
-    hd_value globals; /* the global scope */
+    hd_value globals;                /* the global scope */
     struct hd_root_source globals_root;
     uint64_t settle_units;
     struct hd_watch *watch;         /* own: subscriptions */
@@ -114,8 +114,7 @@ int hd_heap_bind_until(struct hd_heap *heap, hd_value scope, const uint8_t *name
 int hd_heap_set_deadline(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size,
                          uint64_t at) HD_MUST_USE;
 /* HD_NEVER: it has none. HD_ENAME. */
-int hd_heap_deadline(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size,
-                     uint64_t *at) HD_MUST_USE;
+int hd_heap_deadline(struct hd_heap *heap, hd_value scope, const uint8_t *name, size_t size, uint64_t *at) HD_MUST_USE;
 /* The earliest of all; HD_NEVER: there is none. */
 uint64_t hd_heap_next_deadline(const struct hd_heap *heap);
 /* It is `now`: unbinds at most `units` of the names whose moment has come. True if there are more. */

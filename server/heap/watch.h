@@ -32,8 +32,8 @@ struct hd_subscription {
     uint64_t untold_count; /* changes that the owner was not told of; raised by hd_watch_next */
     bool waiting;          /* for the owner to be able to hear */
 
-    uint64_t target;   /* identity of what was subscribed to: the container; of a name: its scope */
-    uint64_t identity; /* of the object that is marked: the container, a scope's names, or a name's scope */
+    uint64_t target;              /* identity of what was subscribed to: the container; of a name: its scope */
+    uint64_t identity;            /* of the object that is marked: the container, a scope's names, or a name's scope */
     struct hd_subscription *next; /* of the bucket */
     struct hd_subscription *previous;
     struct hd_subscription *changed_next; /* in line */

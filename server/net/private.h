@@ -38,7 +38,8 @@
  *     WRITABLE is polled   <=> there is output that the kernel did not take
  *     DISCONNECT is polled <=> neither of these, and it has not told its news yet
  *
- * While a request is awaited that all others wait for, READABLE is polled, too, until HD_NET_HEARD_BYTES lie in `input`.
+ * While a request is awaited that all others wait for, READABLE is polled, too, until HD_NET_HEARD_BYTES lie in
+ * `input`.
  *
  * So what a client can make us hold is bounded: one frame and a read of input,
  * and what the rpc server lets output grow to.

@@ -52,7 +52,8 @@ struct hd_builder {
     size_t class_capacity;
     bool many_classes; /* more than are kept: what is set from now on stays in layouts, whatever comes */
     bool succeeded;
-    struct hd_undo *undo; /* borrow: open while the container itself is changed, and NULL before: what is made is nobody's yet */
+    /* borrow: open while the container itself is changed, and NULL before: what is made is nobody's yet */
+    struct hd_undo *undo;
     bool keys_in_done; /* top-level nodes alternate between key and value */
     hd_value into;     /* HD_ABSENT: a value is made; own, if it goes on in slices */
     /* Of a builder that goes on in slices: the values of all handles, in their order, and its being a root. */

@@ -118,7 +118,7 @@ struct hd_interned {
     uint64_t moved;             /* slots of old that are empty now */
     uint64_t count;
     uint64_t held_count;
-    uint64_t hit_count;         /* ever: found, instead of made */
+    uint64_t hit_count; /* ever: found, instead of made */
     struct hd_root_source roots;
     bool is_root;
 };
@@ -157,7 +157,7 @@ struct hd_objects {
     uint32_t soft_oldest;
     uint64_t soft_count;         /* that have an object */
     uint64_t soft_evicted_count; /* ever */
-    struct hd_sync *sync; /* own: sync.h */
+    struct hd_sync *sync;        /* own: sync.h */
     /* Buffers: bulk.c. NULL: there are none. */
     struct hd_bulk_store *bulk_store; /* borrow */
 };
@@ -258,7 +258,7 @@ int hd_key_to_value(struct hd_objects *objects, struct hd_key *key, hd_value *ou
 int hd_key_hash(struct hd_objects *objects, struct hd_key *key) HD_MUST_USE;
 /* No tuple, frozenset or weak reference: hashed once, it is compared without fail. */
 bool hd_key_is_simple(const struct hd_objects *objects, hd_value value);
-/* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, the same object always. HD_ENOMEM, HD_ETOO_LARGE. */
+/* As dict keys are equal in Python: 1 == 1.0 == True, tuples by element, an object itself. HD_ENOMEM, HD_ETOO_LARGE. */
 int hd_key_equal(struct hd_objects *objects, const struct hd_key *key, hd_value other, bool *out) HD_MUST_USE;
 
 /* ---- containers ----------------------------------------------------------- */

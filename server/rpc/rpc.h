@@ -106,10 +106,10 @@ void *hd_rpc_connection_owner(const struct hd_rpc_connection *connection);
 size_t hd_rpc_receive(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count);
 
 /*
- * Is a request under way that all later ones wait for? Then input is not wanted, but a cancel frame in it is to be heard:
- * what has come may be shown to hd_rpc_overhear, which acts on the cancel frames among the whole frames from `from` on and
- * returns where it stopped. Nothing is taken: all of it is given to hd_rpc_receive later on, where a cancel that was heard
- * finds nothing to do.
+ * Is a request under way that all later ones wait for? Then input is not wanted, but a cancel frame in it is to be
+ * heard: what has come may be shown to hd_rpc_overhear, which acts on the cancel frames among the whole frames from
+ * `from` on and returns where it stopped. Nothing is taken: all of it is given to hd_rpc_receive later on, where a
+ * cancel that was heard finds nothing to do.
  */
 bool hd_rpc_connection_overhears(const struct hd_rpc_connection *connection);
 size_t hd_rpc_overhear(struct hd_rpc_connection *connection, const uint8_t *bytes, size_t count, size_t from);
@@ -122,12 +122,13 @@ const uint8_t *hd_rpc_output(const struct hd_rpc_connection *connection, size_t 
 /* `count` of these bytes are on their way. */
 void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
 /*
- * The first descriptor that is to go with the output, or -1. *before: so many bytes of hd_rpc_output come before the frame
- * that it belongs to. It is lent until hd_rpc_descriptor_sent, which closes it; its frame must not be seen earlier.
+ * The first descriptor that is to go with the output, or -1. *before: so many bytes of hd_rpc_output come before the
+ * frame that it belongs to. It is lent until hd_rpc_descriptor_sent, which closes it; its frame must not be seen
+ * earlier.
  */
 int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before);
 void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
-/* Of the output, what may go along with the first descriptor: up to the frame that takes the second. At most `count`. */
+/* Of the output, what may go along with the first descriptor: up to the frame that takes the second; `count` at most. */
 size_t hd_rpc_descriptor_reach(const struct hd_rpc_connection *connection, size_t count);
 /*
  * There is no memory for input that has not been read yet. True: it may wait, and

@@ -1,10 +1,10 @@
 /* The server: what all connections share, and what goes on between their turns. */
 #include "heap/versions.h"
 #include "object/sync.h"
-#include "rpc/private.h"
-#include "rpc/slowlog.h"
 #include "rpc/follow.h"
 #include "rpc/inspect.h"
+#include "rpc/private.h"
+#include "rpc/slowlog.h"
 
 /* Subscriptions that one turn tells at most. */
 #define TELL_IN_A_TURN 1024u
@@ -179,8 +179,8 @@ bool hd_rpc_run(struct hd_rpc_server *server, uint64_t work_units)
     if (server->followers && server->followers->collection_count)
         hd_follow_collections(server);
     bool tokens_left = expire_tokens(server);
-    return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left ||
-           telling || hd_sync_has_woken(&server->heap->objects);
+    return server->heap_behind || server->closing || server->runnable_first || releasing || tokens_left || telling ||
+           hd_sync_has_woken(&server->heap->objects);
 }
 
 bool hd_rpc_shutdown_wanted(const struct hd_rpc_server *server)

@@ -43,9 +43,13 @@ static void add_hold(struct sync_rows *rows, const struct hd_hold_info *hold)
 static void add_wait(struct sync_rows *rows, uint64_t session, uint64_t request, const struct hd_sync_waiter *waiter)
 {
     static const char *const acts[HD_SYNC_ACTS] = {
-        [HD_SYNC_ACQUIRE] = "acquire",     [HD_SYNC_GET] = "get",           [HD_SYNC_PUT] = "put",
-        [HD_SYNC_JOIN] = "join",           [HD_SYNC_CONDITION_WAIT] = "condition wait",
-        [HD_SYNC_EVENT_WAIT] = "event wait", [HD_SYNC_BARRIER_WAIT] = "barrier wait",
+        [HD_SYNC_ACQUIRE] = "acquire",
+        [HD_SYNC_GET] = "get",
+        [HD_SYNC_PUT] = "put",
+        [HD_SYNC_JOIN] = "join",
+        [HD_SYNC_CONDITION_WAIT] = "condition wait",
+        [HD_SYNC_EVENT_WAIT] = "event wait",
+        [HD_SYNC_BARRIER_WAIT] = "barrier wait",
     };
     Heapd__V1__ListSyncReply *reply = rows->reply;
     Heapd__V1__WaitInfo *row = hd_rpc_arena_get(&rows->call->server->arena, sizeof *row);

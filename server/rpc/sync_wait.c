@@ -221,8 +221,8 @@ int hd_call_sync(struct hd_call *call, struct hd_sync_request *request, int64_t 
     hd_value item;
     int error = 0;
     if (wait_ms < -1)
-        error = hd_fail(call, HD_EINVALID, "wait_ms is %lld; 0 does not wait, -1 waits without end",
-                        (long long)wait_ms);
+        error =
+            hd_fail(call, HD_EINVALID, "wait_ms is %lld; 0 does not wait, -1 waits without end", (long long)wait_ms);
     else if (request->act == HD_SYNC_GET)
         error = hd_queue_peek(call->objects, request->object, &item);
     if (!error && request->act == HD_SYNC_GET)

@@ -29,7 +29,7 @@ struct hd_os_fault {
     bool fail_random; /* random() fails */
     uint64_t failed_count;
     size_t mapped_bytes;
-    atomic_int shared_count; /* a helper's thread closes */
+    atomic_int shared_count;  /* a helper's thread closes */
     uint64_t discarded_bytes; /* ever */
     uint64_t now_ns;
     uint64_t cpu_ns;

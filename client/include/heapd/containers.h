@@ -57,12 +57,11 @@ HEAPD_API int heapd_set_update(struct heapd_connection *connection, heapd_handle
                                enum heapd_set_operation operation, const struct heapd_value *others, size_t count,
                                bool strict, struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_set_update(struct heapd_connection *connection, heapd_handle set,
-                                     enum heapd_set_operation operation, const struct heapd_value *others,
-                                     size_t count, bool strict, heapd_ticket *ticket,
-                                     struct heapd_error *error) HEAPD_MUST_USE;
+                                     enum heapd_set_operation operation, const struct heapd_value *others, size_t count,
+                                     bool strict, heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 /* strict: the other must be a set; else subset, superset and disjoint take anything that can be gone through. */
-HEAPD_API int heapd_set_compare(struct heapd_connection *connection, heapd_handle set,
-                                enum heapd_set_relation relation, struct heapd_value other, bool strict, bool *out,
+HEAPD_API int heapd_set_compare(struct heapd_connection *connection, heapd_handle set, enum heapd_set_relation relation,
+                                struct heapd_value other, bool strict, bool *out,
                                 struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_set_compare(struct heapd_connection *connection, heapd_handle set,
                                       enum heapd_set_relation relation, struct heapd_value other, bool strict,
@@ -70,9 +69,8 @@ HEAPD_API int heapd_begin_set_compare(struct heapd_connection *connection, heapd
 /* HEAPD_EKEY if it is not there. */
 HEAPD_API int heapd_set_remove(struct heapd_connection *connection, heapd_handle set, struct heapd_value element,
                                struct heapd_error *error) HEAPD_MUST_USE;
-HEAPD_API int heapd_begin_set_remove(struct heapd_connection *connection, heapd_handle set,
-                                     struct heapd_value element, heapd_ticket *ticket,
-                                     struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_set_remove(struct heapd_connection *connection, heapd_handle set, struct heapd_value element,
+                                     heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 
 /* Dicts */
 
@@ -111,12 +109,11 @@ HEAPD_API int heapd_dict_update(struct heapd_connection *connection, heapd_handl
                                 const struct heapd_value *others, size_t count, bool strict,
                                 struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_dict_update(struct heapd_connection *connection, heapd_handle dict,
-                                      const struct heapd_value *others, size_t count, bool strict,
-                                      heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
+                                      const struct heapd_value *others, size_t count, bool strict, heapd_ticket *ticket,
+                                      struct heapd_error *error) HEAPD_MUST_USE;
 /* dict | other. */
-HEAPD_API int heapd_dict_merge(struct heapd_connection *connection, heapd_handle dict,
-                               const struct heapd_value *others, size_t count, bool strict, heapd_handle *out,
-                               struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_dict_merge(struct heapd_connection *connection, heapd_handle dict, const struct heapd_value *others,
+                               size_t count, bool strict, heapd_handle *out, struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_dict_merge(struct heapd_connection *connection, heapd_handle dict,
                                      const struct heapd_value *others, size_t count, bool strict, heapd_handle *into,
                                      heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
@@ -156,8 +153,8 @@ HEAPD_API int heapd_begin_gather(struct heapd_connection *connection, struct hea
  */
 HEAPD_API int heapd_open_cursor(struct heapd_connection *connection, heapd_handle container, enum heapd_view view,
                                 bool reversed, heapd_handle *out, struct heapd_error *error) HEAPD_MUST_USE;
-HEAPD_API int heapd_begin_open_cursor(struct heapd_connection *connection, heapd_handle container,
-                                      enum heapd_view view, bool reversed, heapd_handle *into, heapd_ticket *ticket,
+HEAPD_API int heapd_begin_open_cursor(struct heapd_connection *connection, heapd_handle container, enum heapd_view view,
+                                      bool reversed, heapd_handle *into, heapd_ticket *ticket,
                                       struct heapd_error *error) HEAPD_MUST_USE;
 /*
  * The next elements, at most `count` (0: the daemon's choice): result.as.chunk. What
@@ -165,8 +162,7 @@ HEAPD_API int heapd_begin_open_cursor(struct heapd_connection *connection, heapd
  * the chunk ends where these do; without slots it is HEAPD_ENOT_PLAIN.
  */
 HEAPD_API int heapd_read_cursor(struct heapd_connection *connection, heapd_handle cursor, uint32_t count,
-                                uint32_t slots, struct heapd_result *result,
-                                struct heapd_error *error) HEAPD_MUST_USE;
+                                uint32_t slots, struct heapd_result *result, struct heapd_error *error) HEAPD_MUST_USE;
 HEAPD_API int heapd_begin_read_cursor(struct heapd_connection *connection, heapd_handle cursor, uint32_t count,
                                       uint32_t slots, heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 /* The same without the values, which are described instead: result.as.chunk.descriptions. No ref ever comes. */
@@ -183,9 +179,8 @@ HEAPD_API int heapd_begin_make_weak(struct heapd_connection *connection, heapd_h
 /* Keeps the value until memory runs short; those that were not asked for longest lose theirs first. */
 HEAPD_API int heapd_make_soft(struct heapd_connection *connection, struct heapd_value value, heapd_handle *out,
                               struct heapd_error *error) HEAPD_MUST_USE;
-HEAPD_API int heapd_begin_make_soft(struct heapd_connection *connection, struct heapd_value value,
-                                    heapd_handle *into, heapd_ticket *ticket,
-                                    struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_make_soft(struct heapd_connection *connection, struct heapd_value value, heapd_handle *into,
+                                    heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 /* What a weak or soft reference leads to, or none when that is gone. */
 HEAPD_API int heapd_get_referent(struct heapd_connection *connection, heapd_handle reference, enum heapd_want want,
                                  struct heapd_value *result, struct heapd_error *error) HEAPD_MUST_USE;

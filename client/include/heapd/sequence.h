@@ -50,7 +50,7 @@ enum heapd_search_mode {
     HEAPD_SEARCH_CONTAINS = 5,    /* a bool */
     HEAPD_SEARCH_STARTS_WITH = 6, /* a bool; of a str or bytes */
     HEAPD_SEARCH_ENDS_WITH = 7,   /* a bool; of a str or bytes */
-    HEAPD_SEARCH_REMOVE = 8, /* of a list: takes the first one out and answers its place; HEAPD_EVALUE if there is none */
+    HEAPD_SEARCH_REMOVE = 8, /* of a list: takes the first out and answers its place; HEAPD_EVALUE: there is none */
     HEAPD_SEARCH_ADD = 9,    /* of a list: appends it if it is not there; a bool: it was appended */
 };
 

@@ -75,9 +75,8 @@ HEAPD_API int heapd_begin_expire(struct heapd_connection *connection, heapd_hand
 /* What is left of it; -1: the name has none. The begun form answers an int value. */
 HEAPD_API int heapd_time_to_live(struct heapd_connection *connection, heapd_handle scope, struct heapd_bytes name,
                                  int64_t *left_ms, struct heapd_error *error) HEAPD_MUST_USE;
-HEAPD_API int heapd_begin_time_to_live(struct heapd_connection *connection, heapd_handle scope,
-                                       struct heapd_bytes name, heapd_ticket *ticket,
-                                       struct heapd_error *error) HEAPD_MUST_USE;
+HEAPD_API int heapd_begin_time_to_live(struct heapd_connection *connection, heapd_handle scope, struct heapd_bytes name,
+                                       heapd_ticket *ticket, struct heapd_error *error) HEAPD_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -200,7 +200,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(struct load *load);
     } phases[] = {
-        {"build", build}, {"collect", collect}, {"free", free_other}, {"compact", compact}, {"replace", replace}, {"slices", slices},
+        {"build", build},     {"collect", collect}, {"free", free_other},
+        {"compact", compact}, {"replace", replace}, {"slices", slices},
     };
     if (argc != 3)
         bench_die("usage: bench_load ADDRESS COUNT");

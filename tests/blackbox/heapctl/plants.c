@@ -232,8 +232,9 @@ static void make_tagged(unsigned count)
     heapd_handle other = new_list();
     must(heapd_tag_object(heap, other, heapd_text("by hand"), &before, &error), "tag object");
     expect(strcmp(before.text, "outer") == 0, "the object had the session's tag");
-    expect(heapd_set_tag(heap, heapd_text("a tag that is a good deal longer than the sixty-four bytes that there are"), NULL,
-                         &error) == HEAPD_ETOO_LARGE, "a long tag is refused");
+    expect(heapd_set_tag(heap, heapd_text("a tag that is a good deal longer than the sixty-four bytes that there are"),
+                         NULL, &error) == HEAPD_ETOO_LARGE,
+           "a long tag is refused");
     expect(heapd_set_tag(heap, heapd_slice("\xff", 1), NULL, &error) == HEAPD_EUTF8, "a tag is UTF-8");
     must(heapd_get_tag(heap, &before, &error), "get tag");
     expect(strcmp(before.text, "outer") == 0, "what failed changed nothing");

@@ -135,7 +135,8 @@ static void a_turn_has_its_bounds(void **state)
     AWAIT(f, stats(f).connection_count == 2);
     assert_int_equal(send(greedy, bytes, count, 0), count);
     turn(f);
-    assert_int_equal(fake_counts(f->server)->request_count, 2); /* what it still holds is for the next turn of the loop */
+    assert_int_equal(fake_counts(f->server)->request_count,
+                     2); /* what it still holds is for the next turn of the loop */
     expect_echo(f, other, 1);
     assert_true(fake_counts(f->server)->request_count < 100); /* the other did not wait for all of them */
     for (uint64_t id = 1; id <= 1000; id++) {

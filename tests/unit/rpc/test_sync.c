@@ -395,7 +395,8 @@ static void barriers_break(void **state)
     struct rpc_client *a = &fixture->a, *b = &fixture->b;
     share(fixture, HEAPD__V1__TYPE__TYPE_BARRIER, 3, false);
     for (int round = 0; round < 3; round++) {
-        uint64_t first = send_wait(a, METHOD(BARRIER_WAIT), A, 0, -1), second = send_wait(b, METHOD(BARRIER_WAIT), A, 0, -1);
+        uint64_t first = send_wait(a, METHOD(BARRIER_WAIT), A, 0, -1),
+                 second = send_wait(b, METHOD(BARRIER_WAIT), A, 0, -1);
         expect_nothing(a, first);
         expect_int(b, send_wait(b, METHOD(BARRIER_WAIT), A, 0, 0), 2);
         expect_int(a, first, 0);
