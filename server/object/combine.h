@@ -39,7 +39,7 @@ enum hd_set_relation {
 #define HD_COMBINE_OTHERS_MAX 64
 /* Entries that are put into a target at once. */
 #define HD_COMBINE_AT_ONCE 2048
-/* Up to so many, too, rather than make a copy of a target that has HD_COMBINE_SHARE times as many: some milliseconds. */
+/* Up to so many, too, rather than copy a target that has HD_COMBINE_SHARE times as many: some milliseconds. */
 #define HD_COMBINE_RATHER 16384
 #define HD_COMBINE_SHARE 8
 

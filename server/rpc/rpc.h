@@ -128,7 +128,7 @@ void hd_rpc_sent(struct hd_rpc_connection *connection, size_t count);
  */
 int hd_rpc_next_descriptor(const struct hd_rpc_connection *connection, size_t *before);
 void hd_rpc_descriptor_sent(struct hd_rpc_connection *connection);
-/* Of the output, what may go along with the first descriptor: up to the frame that takes the second; `count` at most. */
+/* Of the output, what may go with the first descriptor: up to the frame that takes the second; at most `count`. */
 size_t hd_rpc_descriptor_reach(const struct hd_rpc_connection *connection, size_t count);
 /*
  * There is no memory for input that has not been read yet. True: it may wait, and
