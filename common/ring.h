@@ -158,18 +158,30 @@ static inline bool hd_ring_pace_tries(uint32_t missed_count)
 }
 
 /*
+ * The longest look, for one that has worked for so long since its wait before: looking then costs at most a multiple of
+ * what it is for, and who exchanges long requests for long replies need not sleep in between.
+ */
+#define HD_RING_WORK_MOST_NS 75000u
+
+static inline uint32_t hd_ring_pace_most_ns(uint64_t worked_ns)
+{
+    return HD_RING_SPIN_MOST_NS + 2 * (worked_ns < HD_RING_WORK_MOST_NS ? (uint32_t)worked_ns : HD_RING_WORK_MOST_NS);
+}
+
+/*
+ * most_ns: hd_ring_pace_most_ns.
  * Who usually waits for longer than it is worth looks only for a moment. Else four times the usual and a bit, so that
  * a late answer does not cost a sleep. Who never finds anything does not look, but for a long try now and then: were
  * it as short as usual, two ends that both sleep would never see each other awake.
  */
-static inline uint32_t hd_ring_pace_limit_ns(const struct hd_ring_pace *pace)
+static inline uint32_t hd_ring_pace_limit_ns(const struct hd_ring_pace *pace, uint32_t most_ns)
 {
     if (pace->missed_count >= HD_RING_MISSES_MOST)
-        return hd_ring_pace_tries(pace->missed_count) ? HD_RING_SPIN_MOST_NS : 0;
-    if (pace->average_ns > HD_RING_SPIN_MOST_NS)
+        return hd_ring_pace_tries(pace->missed_count) ? most_ns : 0;
+    if (pace->average_ns > most_ns)
         return HD_RING_SPIN_LEAST_NS;
     uint32_t limit = 4 * pace->average_ns + HD_RING_SPIN_LEAST_NS;
-    return limit < HD_RING_SPIN_MOST_NS ? limit : HD_RING_SPIN_MOST_NS;
+    return limit < most_ns ? limit : most_ns;
 }
 
 /*

@@ -81,8 +81,9 @@ bool hd_client_ring_await(struct hd_client_ring *ring, bool wants_room, bool may
     if (hd_ring_has_input(&ring->ring))
         return false;
     uint64_t begin_ns = now_ns();
+    uint32_t most_ns = hd_ring_pace_most_ns(begin_ns - ring->awaited_ns);
     may_look = may_look && !wants_room && !hd_ring_thrift_sleeps(&ring->thrift, begin_ns);
-    uint32_t limit_ns = may_look ? hd_ring_pace_limit_ns(&ring->pace) : 0;
+    uint32_t limit_ns = may_look ? hd_ring_pace_limit_ns(&ring->pace, most_ns) : 0;
     bool found = limit_ns && look(ring, begin_ns, limit_ns);
     bool slept = false;
     if (may_look)
@@ -95,6 +96,7 @@ bool hd_client_ring_await(struct hd_client_ring *ring, bool wants_room, bool may
             sleep(context);
         hd_ring_want_nothing(&ring->ring);
     }
-    hd_ring_pace_note(&ring->pace, now_ns() - begin_ns);
+    ring->awaited_ns = now_ns();
+    hd_ring_pace_note(&ring->pace, ring->awaited_ns - begin_ns);
     return slept;
 }

@@ -10,6 +10,7 @@ struct hd_client_ring {
     struct hd_ring_control *control; /* own: the mapping, all of it */
     size_t memory_bytes;
     struct hd_ring_pace pace; /* of the thread that reads */
+    uint64_t awaited_ns;      /* when its last wait ended */
     struct hd_ring_thrift thrift;
     bool full;    /* the last write did not fit: the bell tells when there is room */
     bool hung_up; /* the socket has ended; what lies in the ring comes before that */

@@ -36,6 +36,7 @@ struct hd_net_ring {
     size_t socket_bytes; /* while pending: output that goes over the socket first */
     uint64_t last_ns;    /* when it last had input */
     struct hd_ring_pace pace;
+    uint64_t worked_ns; /* what its last turn took */
     enum hd_ring_state state;
     bool active;
     bool hung_up; /* the socket has ended; what lies in the ring is still run */
@@ -322,12 +323,23 @@ static bool look_at_all(struct hd_net *net, uint64_t now)
     return any;
 }
 
+/* Those that had a turn at `from` are silent since `to` only, when all the work that it brought was done. */
+static void end_turns(struct hd_net *net, uint64_t from, uint64_t to)
+{
+    for (struct hd_net_ring *ring = net->ring_first; ring; ring = ring->next) {
+        if (ring->last_ns != from)
+            continue;
+        ring->worked_ns = to - from;
+        ring->last_ns = to;
+    }
+}
+
 static void put_silent_to_sleep(struct hd_net *net, uint64_t now)
 {
     struct hd_net_ring *next;
     bool all = hd_ring_thrift_sleeps(&net->ring_thrift, now);
     for (struct hd_net_ring *ring = net->ring_first; ring; ring = next) {
-        uint32_t limit_ns = all ? 0 : hd_ring_pace_limit_ns(&ring->pace);
+        uint32_t limit_ns = all ? 0 : hd_ring_pace_limit_ns(&ring->pace, hd_ring_pace_most_ns(ring->worked_ns));
         uint64_t silent_ns = now > ring->last_ns ? now - ring->last_ns : 0;
         next = ring->next;
         if (silent_ns < limit_ns || !fall_asleep(net, ring) || all)
@@ -356,8 +368,10 @@ void hd_net_rings_run(struct hd_net *net)
     unsigned looks = 0;
     do {
         if (look_at_all(net, now)) {
+            uint64_t from = now;
             hd_net_serve(net);
             now = now_ns(net);
+            end_turns(net, from, now);
             looks = 0;
             continue;
         }

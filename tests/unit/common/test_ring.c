@@ -170,16 +170,29 @@ static void the_pace_follows_what_waits_were_like(void **state)
 {
     (void)state;
     struct hd_ring_pace pace = {0};
-    assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_LEAST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS), HD_RING_SPIN_LEAST_NS);
     for (int i = 0; i < 100; i++)
         hd_ring_pace_note(&pace, 2000);
-    assert_in_range(hd_ring_pace_limit_ns(&pace), 12000, 13000);
+    assert_in_range(hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS), 12000, 13000);
     for (int i = 0; i < 100; i++)
         hd_ring_pace_note(&pace, 30000);
-    assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_MOST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS), HD_RING_SPIN_MOST_NS);
     for (int i = 0; i < 100; i++)
         hd_ring_pace_note(&pace, UINT64_MAX);
-    assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_LEAST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS), HD_RING_SPIN_LEAST_NS);
+}
+
+/* Whoever works for long may look for long, up to a bound. */
+static void the_longest_look_follows_the_work(void **state)
+{
+    (void)state;
+    struct hd_ring_pace pace = {0};
+    assert_int_equal(hd_ring_pace_most_ns(0), HD_RING_SPIN_MOST_NS);
+    assert_int_equal(hd_ring_pace_most_ns(UINT64_MAX), HD_RING_SPIN_MOST_NS + 2 * HD_RING_WORK_MOST_NS);
+    for (int i = 0; i < 100; i++)
+        hd_ring_pace_note(&pace, 2 * HD_RING_SPIN_MOST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, hd_ring_pace_most_ns(0)), HD_RING_SPIN_LEAST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, hd_ring_pace_most_ns(60000)), HD_RING_SPIN_MOST_NS + 120000);
 }
 
 /* Looking that never helps is given up, and tried again ever more rarely, until it helps. */
@@ -189,14 +202,14 @@ static void looking_in_vain_is_given_up(void **state)
     struct hd_ring_pace pace = {0};
     unsigned looks = 0;
     for (unsigned i = 0; i < 4096; i++) {
-        uint32_t limit_ns = hd_ring_pace_limit_ns(&pace);
+        uint32_t limit_ns = hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS);
         looks += limit_ns > 0;
         assert_true(i < HD_RING_MISSES_MOST || limit_ns == 0 || limit_ns == HD_RING_SPIN_MOST_NS);
         hd_ring_pace_found(&pace, false);
     }
     assert_in_range(looks, HD_RING_MISSES_MOST + 4096 / HD_RING_TRY_EACH, 20);
     hd_ring_pace_found(&pace, true);
-    assert_int_equal(hd_ring_pace_limit_ns(&pace), HD_RING_SPIN_LEAST_NS);
+    assert_int_equal(hd_ring_pace_limit_ns(&pace, HD_RING_SPIN_MOST_NS), HD_RING_SPIN_LEAST_NS);
 }
 
 /* Whoever was put aside while it looked sleeps for a while, for twice that if it happens again at once. */
@@ -232,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(our_own_counters_are_not_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bell_is_rung_once_for_a_sleep, setup, teardown),
         cmocka_unit_test(the_pace_follows_what_waits_were_like),
+        cmocka_unit_test(the_longest_look_follows_the_work),
         cmocka_unit_test(looking_in_vain_is_given_up),
         cmocka_unit_test(a_taken_processor_means_sleep),
     };
