@@ -320,7 +320,8 @@ static int turn_rings(struct hd_bench_load *load, uint64_t now, uint64_t wait_ns
     bool found = false;
     if (wait_ns == 0)
         return look_at_rings(load) < 0 ? -1 : 0;
-    uint32_t limit_ns = hd_ring_thrift_sleeps(&load->thrift, now) ? 0 : hd_ring_pace_limit_ns(&load->pace, HD_RING_SPIN_MOST_NS);
+    uint32_t limit_ns =
+        hd_ring_thrift_sleeps(&load->thrift, now) ? 0 : hd_ring_pace_limit_ns(&load->pace, HD_RING_SPIN_MOST_NS);
     if (limit_ns && look_for(load, now, limit_ns, &found))
         return -1;
     if (limit_ns)

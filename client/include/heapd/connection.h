@@ -19,8 +19,8 @@ struct heapd_connection;
 /*
  * Requests and replies through shared memory instead of the socket: a request and its reply then take about a
  * microsecond instead of some fifteen, for which a thread that waits looks for its reply (up to 50 us and twice what it
- * worked since its last wait, 200 us at most, and less where that has not helped lately) before it sleeps. The daemon may have no ring to give; then everything goes over the
- * socket, without an error: heapd_uses_ring tells.
+ * worked since its last wait, 200 us at most, and less where that has not helped lately) before it sleeps. The
+ * daemon may have no ring to give; then everything goes over the socket, without an error: heapd_uses_ring tells.
  */
 enum heapd_ring {
     /*
