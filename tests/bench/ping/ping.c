@@ -7,12 +7,14 @@
  * ends, so that a program can put it around what it measures. Prints rows of label, value and unit with tabs between:
  *
  *     pings                       how many
- *     ping, median  p99  p99.9  max      from sending to the reply
+ *     ping, median  p99  p99.9  max      from sending to the reply. While one is out others become due: they count as sent
+ *                                 then and answered together with it, or one long wait would be a single slow ping
  *     delay, p99.9  max           how late this process was woken: the machine's own scheduling, the daemon's share
  *                                 being no more than that it was busy
  *     echo, p99.9  max            with --echo-core: the same to a thread on that processor that does nothing but answer,
- *                                 half an interval later: what the machine itself costs, at the same time and place
- *     missed                      pings left out, since the one before had not come back in time
+ *                                 half an interval later: what the machine itself costs, at the same time and place,
+ *                                 counted alike
+ *     missed                      pings left out, since this process was late by more than an interval
  *     stolen                      CPU time that the host of a virtual machine gave to others meanwhile
  */
 #include <heapd/heapd.h>
@@ -67,13 +69,20 @@ static void start_echo(uint64_t core)
     pthread_attr_destroy(&attributes);
 }
 
-static void ping_echo(struct bench_histogram *echoes)
+/* One that was out from `sent_ns` to `back_ns`, and those that became due meanwhile. */
+static void add_with_due(struct bench_histogram *histogram, uint64_t sent_ns, uint64_t back_ns, uint64_t interval_ns)
+{
+    for (; sent_ns < back_ns; sent_ns += interval_ns)
+        bench_histogram_add(histogram, back_ns - sent_ns);
+}
+
+static void ping_echo(struct bench_histogram *echoes, uint64_t interval_ns)
 {
     char byte = 0;
     uint64_t sent_ns = now_ns();
     if (write(sockets[0], &byte, 1) != 1 || read(sockets[0], &byte, 1) != 1)
         bench_die("the thread that answers has gone");
-    bench_histogram_add(echoes, now_ns() - sent_ns);
+    add_with_due(echoes, sent_ns, now_ns(), interval_ns);
 }
 
 static bool input_has_ended(void)
@@ -149,16 +158,15 @@ int main(int argc, char **argv)
             bench_die(error.message);
         uint64_t back_ns = now_ns();
         bench_histogram_add(&delays, sent_ns - due_ns);
-        bench_histogram_add(&pings, back_ns - sent_ns);
+        add_with_due(&pings, sent_ns, back_ns, interval_ns);
         if (has_echo && now_ns() < due_ns + interval_ns / 2) {
             sleep_until(due_ns + interval_ns / 2);
-            ping_echo(&echoes);
+            ping_echo(&echoes, interval_ns);
             back_ns = now_ns();
         }
-        due_ns += interval_ns;
-        /* One that is overdue is not made up for: it would measure the one before again. */
-        for (; due_ns < back_ns; due_ns += interval_ns)
-            missed++;
+        /* What became due while one was out is counted with it; what became due while nobody looked is not the daemon's. */
+        for (due_ns += interval_ns; due_ns < back_ns; due_ns += interval_ns)
+            missed += due_ns < sent_ns;
     }
     bench_row("pings", (double)pings.count, "pings");
     report("ping", &pings, true);
