@@ -18,6 +18,10 @@ from typing import Any, Callable
 import heapd
 
 
+# What a row says of its target; None: it has none.
+VERDICTS = {True: "met", False: "NOT MET", None: "-"}
+
+
 @dataclasses.dataclass
 class Case:
     name: str
@@ -237,7 +241,7 @@ def plain_row(case: str, ours: float, unit: str, copies: float | None, most: flo
     """A figure of ours that has no peer to run: beside it, if that says anything, what a copy for each would be."""
     return {"case": case, "ours": round(ours, 1), "unit": unit, "peer": "a copy each" if copies else None,
             "theirs": copies, "ratio": round(copies / ours, 2) if copies and ours else None, "target": most,
-            "met": most is None or ours <= most}
+            "met": None if most is None else ours <= most}
 
 
 def cases() -> list[Case]:
@@ -272,7 +276,7 @@ def row_of(case: Case, ours: list[float], theirs: list[float]) -> dict[str, Any]
     a, b = statistics.median(ours), statistics.median(theirs)
     ratio = b / a if case.unit == "B" else a / b
     return {"case": case.name, "ours": round(a, 1), "unit": case.unit, "peer": "multiprocessing", "theirs": round(b, 1),
-            "ratio": round(ratio, 2), "target": case.target, "met": case.target is None or ratio >= case.target}
+            "ratio": round(ratio, 2), "target": case.target, "met": None if case.target is None else ratio >= case.target}
 
 
 def main() -> None:
@@ -296,13 +300,13 @@ def main() -> None:
         row = row_of(case, ours, theirs)
         rows.append(row)
         print(f"{row['case']:42} {row['ours']:>10,.1f}{row['unit']:2} {row['theirs']:>10,.1f}{row['unit']:2} "
-              f"{row['ratio']:>6.1f}x {row['target'] or '-':>6} {'met' if row['met'] else 'NOT MET'}", flush=True)
+              f"{row['ratio']:>6.1f}x {row['target'] or '-':>6} {VERDICTS[row['met']]}", flush=True)
     if not wanted or any(word in "an array in processes" for word in wanted):
         for row in share_array(64 if options.quick else 256):
             rows.append(row)
             print(f"{row['case']:64} {row['ours']:>10,.1f} {row['unit']:3} "
                   f"{'at most ' + format(row['target'], ',.0f') if row['target'] else '':>14} "
-                  f"{'met' if row['met'] else 'NOT MET'}", flush=True)
+                  f"{VERDICTS[row['met']]}", flush=True)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
