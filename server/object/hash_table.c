@@ -196,6 +196,18 @@ static int resize_entries(struct hd_objects *objects, struct hd_hash_table *tabl
     return 0;
 }
 
+/*
+ * Slots that what was taken out under an open log may fill when it comes back: what was taken
+ * out of the old index, or before the index was replaced, has left none in this one.
+ */
+static uint64_t owed_slots(const struct hd_objects *objects, const struct hd_hash_table *table)
+{
+    if (!hd_undo_is_open(objects))
+        return 0;
+    uint32_t holes = table->end - table->count;
+    return holes < objects->undo->count ? holes : objects->undo->count;
+}
+
 static int reserve_index(struct hd_objects *objects, hd_value owner, struct hd_hash_table *table, unsigned stride,
                          uint32_t more)
 {
@@ -203,11 +215,10 @@ static int reserve_index(struct hd_objects *objects, hd_value owner, struct hd_h
         return 0;
     if (!table->slots)
         return hd_slots_build(objects, table, stride, (uint64_t)table->end + more);
-    if (index_room(table) >= more)
+    uint64_t owed = owed_slots(objects, table);
+    if (index_room(table) >= more + owed)
         return 0;
-    /* What was taken out under an open log may come back, and then has no room made for it. */
-    uint64_t entries = hd_undo_is_open(objects) ? table->end : table->count;
-    return replace_slots(objects, owner, table, stride, hd_slots_bits_for(entries + more));
+    return replace_slots(objects, owner, table, stride, hd_slots_bits_for(table->count + owed + more));
 }
 
 static int reserve_entries(struct hd_objects *objects, struct hd_hash_table *table, unsigned stride, uint32_t more)
